@@ -1,0 +1,47 @@
+PYTHON ?= python3
+BIN := .venv/bin
+SERVER := .venv-server
+BENCHMARKS := pool.py loop.py kills.py setup.py
+
+# uv reads its own name for local wheels; an empty value is harmless.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+export UV_LINK_MODE ?= copy
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: demo serve test setup check bench clean
+
+demo: setup
+	$(BIN)/python -m hitl.demo $(if $(DATA),--data "$(DATA)") $(if $(TEXT),--text "$(TEXT)") \
+		$(if $(LABEL),--label "$(LABEL)") $(if $(REACH),--reach "$(REACH)") $(DEMO_ARGS)
+
+serve: setup
+	$(BIN)/python -m hitl.demo --serve $(if $(DATA),--data "$(DATA)") $(DEMO_ARGS)
+
+test: setup
+	$(BIN)/python -m pytest $(ARGS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup
+	@for b in $(addprefix benchmarks/,$(BENCHMARKS)); do echo "== $$b"; $(BIN)/python $$b $(ARGS) || exit 1; done
+
+setup: .venv/.ready $(SERVER)/.ready
+
+.venv/bin/uv:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv
+
+.venv/.ready: pyproject.toml constraints.txt | .venv/bin/uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+$(SERVER)/.ready: server-requirements.txt | .venv/bin/uv
+	$(BIN)/uv venv --quiet --clear --python $(PYTHON) $(SERVER)
+	$(BIN)/uv pip install --quiet --python $(SERVER)/bin/python --requirement server-requirements.txt
+	@touch $@
+
+clean:
+	rm -rf .venv .venv-server .cache demo-run benchmarks/out
