@@ -1,0 +1,179 @@
+"""What is told about a campaign: plain values (JSON), made by `rounds`, read by `report`, the CLI and notebooks."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, TypedDict
+
+from hitl.types import Comparison, Estimate
+
+
+class EstimateRow(TypedDict):
+    """An `Estimate` as JSON; NaN becomes None."""
+
+    name: str
+    label: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    level: float
+    method: str
+
+
+class ComparisonRow(TypedDict):
+    """A `Comparison` as JSON."""
+
+    verdict: Literal["helped", "no evidence", "hurt"]
+    difference: EstimateRow
+    old: EstimateRow
+    new: EstimateRow
+
+
+class PickRow(TypedDict):
+    """One pick, with what became of it."""
+
+    item_id: str
+    arm: str
+    text: str  # content from the pool: hostile until escaped
+    language: str
+    region: str
+    reach: float
+    score: float
+    parts: dict[str, float]
+    why: str  # one sentence
+    inclusion: float | None
+    stands_for: int
+    predicted: dict[str, float]
+    resolved: list[str] | None  # None: unresolved
+    confidence: float
+    outs: dict[str, int]
+    seconds: float | None  # people's time on it, summed
+
+
+class WorkerRow(TypedDict):
+    """One person's round: a pseudonym, never a name."""
+
+    worker: str
+    answers: int
+    skips: int
+    median_seconds: float | None
+    agreement: float | None  # share of doubly judged items on which this person sided with the resolution
+    accuracy: EstimateRow | None  # Dawid-Skene estimate
+    note: str
+
+
+class Confusion(TypedDict):
+    """Weighted counts, rows resolved by people and columns predicted, in the order of `labels`."""
+
+    labels: list[str]
+    matrix: list[list[float]]
+    n: int
+
+
+class RoundRow(TypedDict):
+    """One round, told."""
+
+    round: int
+    kind: Literal["seed", "active"]
+    state: Literal["done", "waiting", "running"]
+    policy_version: str
+    model_id: str  # the model that this round trained; empty until then
+    picked_by_model: str  # the model that picked; empty in the seed round
+    seed: int
+    started: str
+    completed: str | None
+    arms: dict[str, int]
+    strata: dict[str, int]
+    folded: int  # near-duplicates that picks of this round stand for
+    tasks: int
+    tasks_done: int
+    annotations: int
+    labels: dict[str, int]  # resolved, by label; "(none)" in a multi-label policy
+    resolved: int
+    unresolved: int
+    outs: dict[str, int]
+    training_items: int
+    labels_so_far: int
+    benchmark: list[EstimateRow]
+    audit: list[EstimateRow]  # of the model that had not seen the audit items
+    comparison: ComparisonRow | None  # with the model of the round before
+    since_seed: ComparisonRow | None  # with the model of the seed round, from round 2 on
+    confusion: Confusion | None
+    agreement: EstimateRow | None  # Krippendorff's alpha
+    people: list[WorkerRow]
+    seconds_a_task: float | None  # median of people's active seconds an annotation
+    seconds_total: float
+    cost: float | None  # currency of plan.cost_per_hour
+    machine_seconds: dict[str, float]  # step → seconds
+    picks: list[PickRow]
+
+
+class LabelRow(TypedDict):
+    """One label of the policy."""
+
+    name: str
+    definition: str
+    violating: bool
+    severity: float
+    actions: dict[str, float]
+
+
+class History(TypedDict):
+    """A whole campaign, told."""
+
+    campaign: str
+    hitl_version: str
+    generated: str
+    state: Literal["empty", "running", "waiting", "done"]
+    status: str  # one sentence
+    next_steps: list[str]
+    policy: dict[str, Any]  # name, version, multi_label, regions (list)
+    labels: list[LabelRow]
+    pool: dict[str, Any]  # name, items, views, languages {name: items}, regions {name: items}, fingerprint
+    model: dict[str, Any]  # kind and options
+    plan: dict[str, Any]
+    connector: dict[str, Any]  # kind, url of the project (no secret)
+    headline: str  # name of the figure that the learning curve shows, e.g. "macro_f1"
+    rounds: list[RoundRow]
+
+
+def estimate_row(estimate: Estimate) -> EstimateRow:
+    """An `Estimate` as JSON-ready values; NaN and infinities become None."""
+    return EstimateRow(
+        name=estimate.name,
+        label=estimate.label,
+        value=_finite(estimate.value),
+        low=_finite(estimate.low),
+        high=_finite(estimate.high),
+        n=estimate.n,
+        level=estimate.level,
+        method=estimate.method,
+    )
+
+
+def _finite(number: float) -> float | None:
+    return float(number) if math.isfinite(number) else None
+
+
+def comparison_row(comparison: Comparison) -> ComparisonRow:
+    """A `Comparison` as JSON-ready values."""
+    return ComparisonRow(
+        verdict=comparison.verdict,
+        difference=estimate_row(comparison.difference),
+        old=estimate_row(comparison.old),
+        new=estimate_row(comparison.new),
+    )
+
+
+def read_estimate(row: EstimateRow) -> Estimate:
+    """The `Estimate` that a row tells of; None reads as NaN.
+
+    >>> round_trip = read_estimate(estimate_row(Estimate("recall", float("nan"), 0.0, 1.0, 0, label="hate")))
+    >>> round_trip.name, round_trip.value, round_trip.high
+    ('recall', nan, 1.0)
+    """
+    value, low, high = (math.nan if number is None else number for number in (row["value"], row["low"], row["high"]))
+    return Estimate(
+        row["name"], value, low, high, row["n"], label=row["label"], level=row["level"], method=row["method"]
+    )
