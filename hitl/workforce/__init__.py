@@ -1,0 +1,1 @@
+"""The people who judge: for now those that are simulated."""
