@@ -1,0 +1,210 @@
+"""The in-memory twin of Label Studio: simulated reviewers who answer tasks when they are asked to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from pathlib import Path
+
+from hitl.connectors.desk import Desk, Event
+from hitl.errors import ConnectorError
+from hitl.policy import Policy
+from hitl.tasks.form import Form
+from hitl.types import Annotation, Answer, Finding, Progress, Pull, Receipt, Task, silent
+from hitl.workforce.simulated import TEAM, Response, Reviewer, assign, respond
+
+Truth = Callable[[Task], tuple[str, ...]] | Mapping[str, tuple[str, ...]]
+"""What is right about a task's item: asked with the task, or looked up by item id (no entry: no label)."""
+
+FIRST_DAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+"""When the simulated clock starts: a round a day, and within it the most important tasks first."""
+
+
+class MemoryConnector:
+    """Reviewers who answer from a known truth, in this process; with a `folder`, in the next one, too.
+
+    They work whenever `pull` is called, unless `auto` is False; then `work` makes them. Each answer and its time
+    depend on seed, reviewer and task alone: neither order nor restarts change it. A skipped task goes to the next
+    person; nobody is asked twice.
+
+    >>> policy = Policy.parse("{name: p, version: 1, labels: [{name: ok, violating: false}, {name: spam}]}")
+    >>> desk = MemoryConnector({"item-1": ("spam",)}, [Reviewer("mira", accuracy=1.0, skip_rate=0.0, unsure_rate=0.0)])
+    >>> desk.open("demo", Form(policy=policy), policy)
+    'memory://demo'
+    >>> desk.push([Task("key-1", 0, "item-1", 0, "classify", "1", "", {"text": "..."})]).sent
+    1
+    >>> desk.pull("").annotations[0].answer
+    Answer(labels=('spam',), out='', note='')
+    """
+
+    kind = "memory"
+
+    def __init__(
+        self,
+        truth: Truth,
+        reviewers: Sequence[Reviewer] = TEAM,
+        *,
+        seed: int = 0,
+        auto: bool = True,
+        folder: str | Path | None = None,
+    ) -> None:
+        names = [reviewer.name for reviewer in reviewers]
+        if not names or len(set(names)) < len(names):
+            raise ConnectorError(f"reviewers need names of their own, at least one; got {', '.join(names) or 'none'}")
+        self._truth = truth
+        self._reviewers = tuple(reviewers)
+        self._seed = seed
+        self._auto = auto
+        self._folder = Path(folder) if folder else None
+        self._desks: dict[str, Desk] = {}
+        self._opened: tuple[Desk, Policy] | None = None
+
+    def __repr__(self) -> str:
+        held = f", {len(self._desk.tasks):,} tasks" if self._opened else ""
+        return f"MemoryConnector({len(self._reviewers)} reviewers{held})"
+
+    def open(self, campaign: str, form: Form, policy: Policy) -> str:
+        """Set out the campaign's desk, or go back to it."""
+        if campaign not in self._desks:
+            self._desks[campaign] = Desk(self._folder / _file_name(campaign) if self._folder else None)
+        self._opened = (self._desks[campaign], policy)
+        return f"memory://{campaign}"
+
+    def push(self, tasks: Sequence[Task], progress: Progress = silent) -> Receipt:
+        """Put on the desk what is not there yet."""
+        new = {task.key: task for task in tasks if task.key not in self._desk.tasks}
+        self._desk.write([Event("task", key, task=task) for key, task in new.items()])
+        progress("pushing tasks", len(tasks), len(tasks))
+        return Receipt({task.key: self._desk.numbers[task.key] for task in tasks}, sent=len(new))
+
+    def ask_more(self, overlap: Mapping[str, int]) -> None:
+        """Ask more people; a task that is no longer there is passed over, a smaller number changes nothing."""
+        more = {key: people for key, people in overlap.items() if people > self._desk.people.get(key, people)}
+        self._desk.write([Event("people", key, people=people) for key, people in more.items()])
+
+    def pull(self, cursor: str) -> Pull:
+        """What changed since the cursor; a cursor of a desk that is no more reads from the start.
+
+        Raises `ConnectorError` when there was a desk and nothing is left of it.
+        """
+        if cursor and not self._desk.tasks and not self._desk.gone and not self._desk.knows(cursor):
+            raise ConnectorError(
+                "the tasks of an earlier pull are gone: they lived in another process; "
+                "give MemoryConnector a folder, and it keeps them"
+            )
+        if self._auto:
+            self.work()
+        touched, changed = self._desk.since(cursor)
+        return Pull(changed, self._desk.cursor, seen=self._desk.seen(touched))
+
+    def finish(self) -> Pull:
+        """Everything on the desk, and which tasks were taken off it."""
+        desk = self._desk
+        everything = tuple(annotation for held in desk.held.values() for annotation in held.values())
+        return Pull(everything, desk.cursor, missing_tasks=tuple(desk.gone), seen=desk.seen(desk.tasks))
+
+    def check(self, campaign: str, form: Form) -> list[Finding]:
+        """Nothing can stand in the way here."""
+        names = ", ".join(reviewer.name for reviewer in self._reviewers)
+        where = f"kept in {self._folder}" if self._folder else "kept in this process only"
+        return [Finding("reviewers", "ok", f"{len(self._reviewers)} simulated people ({names}), {where}")]
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def work(self, limit: int | None = None) -> int:
+        """Let people answer what waits, the highest priority first, `limit` answers at most; how many they gave."""
+        events: list[Event] = []
+        for annotation in self._answers():
+            if len(events) == limit:
+                break
+            events.append(Event("answer", annotation.task_key, annotation=annotation))
+        self._desk.write(events)
+        return len(events)
+
+    def edit(self, annotation: str, answer: Answer) -> None:
+        """Somebody changes their mind; raises `ConnectorError` when there is no such annotation."""
+        found = self._find(annotation)
+        edited = replace(found, answer=answer, skipped=False)
+        self._desk.write([Event("answer", found.task_key, annotation=edited)])
+
+    def delete(self, annotation: str) -> None:
+        """Somebody deletes an annotation; another person is asked instead."""
+        found = self._find(annotation)
+        self._desk.write([Event("delete", found.task_key, annotation=found)])
+
+    def delete_task(self, key: str) -> None:
+        """Somebody deletes a task with all its annotations; raises `ConnectorError` when there is no such task."""
+        if key not in self._desk.tasks:
+            raise ConnectorError(f"there is no task {key} on the desk")
+        self._desk.write([Event("delete_task", key)])
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks on the desk, in the order in which they came."""
+        return tuple(self._desk.tasks.values())
+
+    @property
+    def _now(self) -> tuple[Desk, Policy]:
+        if self._opened is None:
+            raise ConnectorError("no campaign is open on this connector: call open(campaign, form, policy) first")
+        self._opened[0].refresh()
+        return self._opened
+
+    @property
+    def _desk(self) -> Desk:
+        return self._now[0]
+
+    def _find(self, annotation: str) -> Annotation:
+        found = next((held[annotation] for held in self._desk.held.values() if annotation in held), None)
+        if found is None:
+            raise ConnectorError(f"there is no annotation {annotation} on the desk")
+        return found
+
+    def _answers(self) -> Iterator[Annotation]:
+        """What people would do now, in order. O(w log w) for w waiting tasks."""
+        desk, policy = self._now
+        waiting = sorted(desk.waiting, key=lambda key: (-desk.tasks[key].priority, int(desk.numbers[key])))
+        for key in waiting:
+            task, missing = desk.tasks[key], desk.missing(key)
+            language = str(task.data.get("language", ""))
+            for turn, reviewer in enumerate(assign(key, language, self._reviewers, len(self._reviewers))):
+                if missing <= 0:
+                    break
+                if reviewer.name in desk.asked[key]:
+                    continue
+                truth = self._truth(task) if callable(self._truth) else self._truth.get(task.item_id, ())
+                response = respond(reviewer, key, truth, policy, self._seed, language)
+                annotation = _annotation(task, reviewer, response, turn)
+                missing -= not annotation.skipped
+                yield annotation
+
+
+def _annotation(task: Task, reviewer: Reviewer, response: Response, turn: int) -> Annotation:
+    return Annotation(
+        id=f"{task.key}.{reviewer.name}",
+        task_key=task.key,
+        worker=reviewer.name,
+        answer=response.answer,
+        submitted=_when(task, turn, response).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        seconds=response.seconds,
+        skipped=response.answer is None,
+    )
+
+
+def _when(task: Task, turn: int, response: Response) -> datetime:
+    """When an answer is given: on the round's day, high priority early, later opinions a quarter of an hour apart."""
+    jitter = blake2b(task.key.encode(), digest_size=2).digest()
+    return FIRST_DAY + timedelta(
+        days=task.round,
+        hours=6 * (1 - task.priority),
+        minutes=15 * turn + 10 * int.from_bytes(jitter, "big") / 65536,
+        seconds=response.seconds,
+    )
+
+
+def _file_name(campaign: str) -> str:
+    plain = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in campaign)[:40]
+    return f"{plain}-{blake2b(campaign.encode('utf-8', 'surrogatepass'), digest_size=4).hexdigest()}.jsonl"

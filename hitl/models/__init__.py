@@ -1,0 +1,130 @@
+"""What every kind of model promises, and how a saved one comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from hitl.errors import ConfigError
+from hitl.pool import Pool
+from hitl.types import Ints, Predictions, Progress, Targets, silent
+
+MODELS = {"text_linear": "hitl.models.text_linear:TextLinear"}
+"""Module and class of each kind of model, imported when first asked for."""
+
+
+@runtime_checkable
+class Features(Protocol):
+    """What a model reads of each item of a pool, computed once; x is known to its model alone, and has a `shape`."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the pool and with the options that the features are made by."""
+
+    def __len__(self) -> int:
+        """How many items."""
+
+    def take(self, positions: Ints) -> Any:
+        """x of the items at these positions, in this order."""
+
+    def slice(self, start: int, stop: int) -> Any:
+        """x of the items from `start` to before `stop`."""
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """A model that has learned, and does not change any more."""
+
+    @property
+    def model_id(self) -> str:
+        """The kind and a hash of all that the predictions depend on: same id, same predictions."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the columns of its predictions stand for."""
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether labels are judged one by one; if not, the probabilities of an item sum to 1."""
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """The model card: plain values that tell what it is, what it learned from and what it is for."""
+
+    def predict(self, x: Any) -> Predictions:
+        """Probabilities of the items whose features are `x`."""
+
+    def predict_texts(self, texts: Sequence[str]) -> Predictions:
+        """Probabilities of texts that need not be in a pool."""
+
+    def with_card(self, updates: Mapping[str, Any]) -> Fitted:
+        """The same model with more in its card."""
+
+    def save(self, folder: str | Path) -> Path:
+        """Write it to a folder that `load_model` reads; the folder."""
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A recipe: a kind of model and its options."""
+
+    @property
+    def kind(self) -> str:
+        """The name in `MODELS`."""
+
+    def options(self) -> dict[str, Any]:
+        """The options as plain values, from which `make_model` makes the same recipe."""
+
+    def features(self, pool: Pool, cache: Path | None, progress: Progress = silent) -> Features:
+        """The features of a pool, read from `cache` when they are there already."""
+
+    def fit(
+        self,
+        features: Features,
+        targets: Targets,
+        rng: np.random.Generator,
+        *,
+        multi_label: bool,
+        card: Mapping[str, Any] = {},
+    ) -> Fitted:
+        """Learn from the targets; raises `ModelError` when there is nothing to learn from."""
+
+
+def _recipe_class(kind: str) -> Any:
+    if kind not in MODELS:
+        near = get_close_matches(kind, MODELS, n=1) or list(MODELS)
+        raise ConfigError(f"model kind {kind!r} is not known; did you mean {' or '.join(map(repr, near))}?")
+    module, name = MODELS[kind].split(":")
+    return getattr(import_module(module), name)
+
+
+def make_model(kind: str, options: Mapping[str, Any] | None = None) -> Model:
+    """The recipe of this kind with these options; raises `ConfigError` for a kind or option that is not known.
+
+    >>> make_model("text_linear", {"C": 2.0})
+    TextLinear(word=(1, 2), char=(3, 5), buckets=262144, within_words=True, C=2.0, ...)
+    """
+    recipe = _recipe_class(kind)
+    known = list(getattr(recipe, "__dataclass_fields__", ()))
+    for option in options or {}:
+        if option not in known:
+            near = get_close_matches(option, known, n=1) or known
+            raise ConfigError(f"model {kind!r} has no option {option!r}; did you mean {', '.join(map(repr, near))}?")
+    try:
+        model: Model = recipe(**(options or {}))
+    except (TypeError, ValueError):
+        raise ConfigError(f"model {kind!r}: an option has a value of the wrong kind, e.g. text for a number") from None
+    return model
+
+
+def load_model(folder: str | Path) -> Fitted:
+    """A saved model of any kind; raises `ModelError` when the folder holds none or was changed since."""
+    from hitl.models.saving import read_card
+
+    fitted: Fitted = _recipe_class(str(read_card(Path(folder))["kind"])).load(folder)
+    return fitted
