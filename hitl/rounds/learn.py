@@ -1,0 +1,159 @@
+"""From answers to a better model, and what may be said of it: resolve, fit, measure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from hitl.errors import CampaignError
+from hitl.history import ComparisonRow, comparison_row, estimate_row
+from hitl.labels.settle import WorkerEstimate, answer_table, settle
+from hitl.ledger import Writer
+from hitl.metrics.agreement import krippendorff_alpha
+from hitl.metrics.compare import compare
+from hitl.metrics.quality import confusion
+from hitl.metrics.quality import measure as measure_quality
+from hitl.metrics.sample import LabelledSample
+from hitl.models import Fitted
+from hitl.policy import Policy
+from hitl.rounds.walk import Done, Walk
+from hitl.types import Estimate, Resolution, Targets
+
+
+def resolve(walk: Walk, number: int) -> Done:
+    """Settle every item asked so far: what later answers say about a reviewer changes earlier items, too."""
+    annotations = walk.ledger.annotations()
+    by_version: dict[str, list[Any]] = defaultdict(list)
+    for task in walk.ledger.tasks():
+        by_version[task.policy_version].append(task)
+    texts = walk.ledger.policies()
+    settled: dict[str, Resolution] = {}
+    workers: list[Any] = []
+    for version, tasks in by_version.items():
+        policy = walk.policy if version == walk.policy.version else Policy.parse(texts[version], f"policy v{version}")
+        settlement = settle(
+            annotations, tasks, policy, resolver=walk.plan.resolver, min_confidence=walk.plan.min_confidence
+        )
+        regions = {task.item_id: task.region for task in tasks}
+        settled |= {r.item_id: _under(walk.policy, policy, r, regions[r.item_id]) for r in settlement.resolutions}
+        workers = [_worker(worker) for worker in settlement.workers] if version == walk.policy.version else workers
+    labelled = sum(resolution.labels is not None for resolution in settled.values())
+    output = {"resolved": labelled, "unresolved": len(settled) - labelled, "workers": workers}
+    return Done(output, lambda writer: writer.add_resolutions(number, settled.values()))
+
+
+def _worker(estimate: WorkerEstimate) -> dict[str, Any]:
+    return {"worker": estimate.worker, "answers": estimate.answers, "accuracy": estimate_row(estimate.accuracy)}
+
+
+def _under(now: Policy, then: Policy, resolution: Resolution, region: str) -> Resolution:
+    if then.version == now.version or resolution.labels is None:
+        return resolution
+    labels = now.migrate(resolution.labels, region, then)
+    return replace(resolution, labels=labels, method=resolution.method if labels is not None else "stale policy")
+
+
+def training_set(walk: Walk, number: int) -> Targets:
+    """What a round's model learns from: settled items outside the benchmark, weighted by their confidence."""
+    benchmark = walk.benchmark_items()
+    usable = [r for r in walk.ledger.resolutions(number) if r.labels is not None and r.item_id not in benchmark]
+    if not usable:
+        raise CampaignError(
+            f"campaign {walk.campaign}, round {number}: no item has been settled, so there is nothing to learn from; "
+            "look at the disagreements in the project, then call again"
+        )
+    return Targets(
+        positions=walk.positions(r.item_id for r in usable),
+        y=walk.one_hot(usable),
+        labels=walk.policy.names,
+        weights=np.array([r.confidence for r in usable]),
+    )
+
+
+def fit(walk: Walk, number: int) -> Done:
+    """Train on what is settled, and keep the model under its content's hash."""
+    targets = training_set(walk, number)
+    card = {
+        "campaign": walk.campaign,
+        "round": number,
+        "policy": walk.policy.name,
+        "policy_version": walk.policy.version,
+        "pool": walk.pool.fingerprint,
+        "training_items": len(targets),
+    }
+    fitted = walk.model.fit(
+        walk.features, targets, walk.rng(number, "fit"), multi_label=walk.policy.multi_label, card=card
+    )
+    folder = f"models/{fitted.model_id}"
+    fitted.save(walk.folder / folder)
+    return Done(
+        {"model_id": fitted.model_id, "training_items": len(targets)},
+        lambda writer: writer.add_model(number, fitted.model_id, folder, dict(fitted.card)),
+    )
+
+
+def measure(walk: Walk, number: int) -> Done:
+    """The new model on the benchmark, against earlier ones; the one before on the audit draw it had not seen.
+
+    The benchmark's figures go into the new model's card, too.
+    """
+    new, old = walk.fitted(number), walk.fitted(number - 1)
+    if new is None:
+        raise CampaignError(
+            f"campaign {walk.campaign}, round {number}: its model is gone; restore {walk.folder}/models"
+        )
+    rng = walk.rng(number, "measure")
+    drawn = {pick.item_id: pick.inclusion or 1.0 for pick in walk.ledger.picks(number) if pick.arm == "audit"}
+    benchmark = labelled_sample(walk, number, walk.benchmark_items(), new)
+    audit = labelled_sample(walk, number, drawn, old) if old else None
+    on_benchmark = measure_quality(benchmark, rng) if benchmark else ()
+    on_audit = measure_quality(audit, rng) if audit else ()
+    alpha = agreement(walk, number, rng)
+    figures = {"benchmark": [estimate_row(estimate) for estimate in on_benchmark]}
+    new.with_card(figures).save(walk.folder / f"models/{new.model_id}")
+    output = {
+        "confusion": confusion(benchmark) if benchmark else None,
+        "comparison": _against(walk, number, benchmark, old, rng),
+        "since_seed": _against(walk, number, benchmark, walk.fitted(0) if number > 1 else None, rng),
+    }
+
+    def write(writer: Writer) -> None:
+        writer.add_metrics(number, "benchmark", new.model_id, on_benchmark)
+        writer.add_metrics(number, "audit", old.model_id if old else "", on_audit)
+        writer.add_metrics(number, "agreement", "", [alpha])
+
+    return Done(output, write)
+
+
+def _against(
+    walk: Walk, number: int, new: LabelledSample | None, old: Fitted | None, rng: np.random.Generator
+) -> ComparisonRow | None:
+    """The new model's benchmark against an older model on the same items."""
+    before = labelled_sample(walk, number, walk.benchmark_items(), old) if old else None
+    return comparison_row(compare(new, before, rng)) if new and before else None
+
+
+def labelled_sample(walk: Walk, number: int, drawn: dict[str, float], fitted: Fitted) -> LabelledSample | None:
+    """The settled part of a probability sample with a model's predictions; None when nothing of it is settled."""
+    settled = [r for r in walk.ledger.resolutions(number) if r.labels is not None and r.item_id in drawn]
+    if not settled:
+        return None
+    positions = walk.positions(r.item_id for r in settled)
+    codes, regions = walk.regions
+    return LabelledSample.of(
+        walk.policy,
+        settled,
+        fitted.predict(walk.features.take(positions)).proba,
+        inclusion=np.array([drawn[r.item_id] for r in settled]),
+        reach=walk.pool.reach[positions],
+        regions=[regions[code] for code in codes[positions]],
+    )
+
+
+def agreement(walk: Walk, number: int, rng: np.random.Generator) -> Estimate:
+    """Krippendorff's alpha of the round's answers; unsure and skipped ones are missing data."""
+    tasks = [task for task in walk.ledger.tasks(number) if task.policy_version == walk.policy.version]
+    return krippendorff_alpha(answer_table(walk.ledger.annotations(number), tasks, walk.policy), rng)

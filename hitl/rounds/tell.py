@@ -1,0 +1,217 @@
+"""A campaign told as plain values, from the record and the pool."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import hitl
+from hitl.history import History, LabelRow, PickRow, RoundRow, estimate_row, read_estimate
+from hitl.labels.voices import latest
+from hitl.metrics.operations import operations
+from hitl.rounds.collect import unanswered
+from hitl.rounds.round import Status
+from hitl.rounds.walk import Walk
+from hitl.sampling.why import explain
+from hitl.types import Annotation, Pick, Resolution
+
+SHOWN = 24
+"""Picks of a round that are told one by one; the record holds all of them."""
+
+HEADLINE = "macro_f1"
+
+
+def history(walk: Walk, status: Status, now: str) -> History:
+    """The whole campaign; O(picks) values, and one read of the pool's reach and facets."""
+    policy, pool = walk.policy, walk.pool
+    rounds = [_round(walk, row["round"]) for row in walk.ledger.rounds()]
+    return History(
+        campaign=walk.campaign,
+        hitl_version=hitl.__version__,
+        generated=now,
+        state=status.state,
+        status=status.sentence,
+        next_steps=list(_next_steps(walk, status, rounds)),
+        policy={
+            "name": policy.name,
+            "version": policy.version,
+            "multi_label": policy.multi_label,
+            "regions": sorted(policy.regions),
+        },
+        labels=[_label(label) for label in policy.labels],
+        pool={
+            "name": pool.name,
+            "items": len(pool),
+            "views": float(pool.reach.sum()),
+            "languages": _counts(pool.codes("language")),
+            "regions": _counts(pool.codes("region")),
+            "fingerprint": pool.fingerprint,
+        },
+        model={"kind": walk.model.kind, **walk.model.options()},
+        plan=walk.plan.model_dump(mode="json"),
+        connector={"kind": walk.connector.kind, "url": walk.ledger.project},
+        headline=HEADLINE,
+        rounds=rounds,
+    )
+
+
+def _next_steps(walk: Walk, status: Status, rounds: Sequence[RoundRow]) -> list[str]:
+    steps = []
+    if status.state == "waiting":
+        left = status.tasks - status.tasks_done
+        where = walk.ledger.project or "the project"
+        steps.append(f"{left:,} tasks wait for people in {where}; call `hitl run` again when they are answered.")
+    elif status.state in ("empty", "running"):
+        steps.append("Call `hitl run` to go on.")
+    return steps + (_after(rounds[-1], status.state == "done") if rounds else [])
+
+
+def _after(last: RoundRow, done: bool) -> list[str]:
+    """What the last round suggests."""
+    steps = []
+    if last["unresolved"] and last["state"] == "done":
+        steps.append(
+            f"Unresolved items in round {last['round']}: {last['unresolved']:,}. People disagree or were unsure; "
+            "look whether the policy covers them."
+        )
+    unseen = [row["label"] for row in last["benchmark"] if row["name"] == "recall" and not row["n"]]
+    if unseen:
+        steps.append(
+            f"The benchmark holds no item of {', '.join(unseen)}, so its macro-F1 says nothing of them: read the audit."
+        )
+    if last["outs"].get("no_policy"):
+        steps.append(f"Answers that no policy fits: {last['outs']['no_policy']:,}. They show its gaps.")
+    if done and last["comparison"]:
+        helped = last["comparison"]["verdict"] == "helped"
+        steps.append(
+            "The last round still helped: raise `plan.rounds` to go on."
+            if helped
+            else "The benchmark sees no gain in the last round: look at the labels with the widest intervals."
+        )
+    return steps
+
+
+def _label(label: Any) -> LabelRow:
+    actions = {action: value for action, value in label.actions if value is not None}
+    severity = label.severity if label.violating else 0.0
+    return LabelRow(
+        name=label.name,
+        definition=label.definition,
+        violating=label.violating,
+        severity=severity,
+        actions=actions,
+    )
+
+
+def _counts(coded: tuple[Any, tuple[str, ...]]) -> dict[str, int]:
+    codes, names = coded
+    return dict(zip(names, np.bincount(codes, minlength=len(names)).tolist(), strict=True)) if names != ("",) else {}
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What the ledger holds of one round, read once."""
+
+    picks: list[Pick]
+    annotations: list[Annotation]
+    resolutions: dict[str, Resolution]
+    steps: Mapping[str, Any]
+
+    def output(self, step: str) -> dict[str, Any]:
+        return dict(self.steps[step]["output"]) if step in self.steps else {}
+
+
+def _round(walk: Walk, number: int) -> RoundRow:
+    ledger = walk.ledger
+    row = next(row for row in ledger.rounds() if row["round"] == number)
+    tasks = ledger.tasks(number)
+    asked = {task.item_id for task in tasks}
+    settled = {r.item_id: r for r in ledger.resolutions(number)}
+    record = _Record(ledger.picks(number), ledger.annotations(number), settled, ledger.steps(number))
+    mine = [settled[item] for item in asked if item in settled]
+    left = len(unanswered(tasks, record.annotations, ledger.lost_tasks()))
+    measured = record.output("measure")
+    alphas = ledger.metrics(number, "agreement")
+    told = record.output("resolve").get("workers", [])
+    accuracy = {worker["worker"]: read_estimate(worker["accuracy"]) for worker in told}
+    work = operations(latest(record.annotations), mine, accuracy=accuracy, cost_per_hour=walk.plan.cost_per_hour)
+    model, before = ledger.model(number), ledger.model(number - 1)
+    return RoundRow(
+        round=number,
+        kind="active" if number else "seed",
+        state="done" if "measure" in record.steps else "waiting" if tasks and "pull" not in record.steps else "running",
+        policy_version=row["policy_version"],
+        model_id=model["model_id"] if model else "",
+        picked_by_model=before["model_id"] if before else "",
+        seed=row["seed"],
+        started=row["started"],
+        completed=record.steps["measure"]["completed"] if "measure" in record.steps else None,
+        arms=dict(Counter(pick.arm for pick in record.picks)),
+        strata=dict(Counter(pick.stratum for pick in record.picks)),
+        folded=sum(pick.stands_for - 1 for pick in record.picks),
+        tasks=len(tasks),
+        tasks_done=len(tasks) - left,
+        annotations=work.annotations,
+        labels=dict(Counter(label for r in mine for label in (("(none)",) if r.labels == () else r.labels or ()))),
+        resolved=sum(r.labels is not None for r in mine),
+        unresolved=sum(r.labels is None for r in mine),
+        outs=dict(sum((Counter(r.outs) for r in mine), Counter[str]())),
+        training_items=record.output("fit").get("training_items", 0),
+        labels_so_far=sum(r.labels is not None for r in settled.values()),
+        benchmark=[estimate_row(estimate) for estimate in ledger.metrics(number, "benchmark")],
+        audit=[estimate_row(estimate) for estimate in ledger.metrics(number, "audit")],
+        comparison=measured.get("comparison"),
+        since_seed=measured.get("since_seed"),
+        confusion=measured.get("confusion"),
+        agreement=estimate_row(alphas[0]) if alphas else None,
+        people=list(work.people),
+        seconds_a_task=None if np.isnan(work.seconds.value) else work.seconds.value,
+        seconds_total=work.seconds_total,
+        cost=work.cost,
+        machine_seconds={name: step["seconds"] for name, step in record.steps.items()},
+        picks=_picks(walk, number, record),
+    )
+
+
+def _picks(walk: Walk, number: int, record: _Record) -> list[PickRow]:
+    """The picks that matter most of each arm, the benchmark aside: its items are not for reading."""
+    told = sorted((p for p in record.picks if p.arm != "benchmark"), key=lambda pick: -pick.score)[:SHOWN]
+    if not told:
+        return []
+    positions = walk.positions(pick.item_id for pick in told)
+    rows = walk.pool.rows(positions).to_pylist()
+    tasks = {task.item_id: task for task in walk.ledger.tasks(number)}
+    seconds: dict[str, float] = defaultdict(float)
+    for annotation in record.annotations:
+        seconds[annotation.task_key] += 0.0 if annotation.deleted else annotation.seconds
+    return [
+        _pick(pick, row, tasks.get(pick.item_id), record.resolutions.get(pick.item_id), seconds)
+        for pick, row in zip(told, rows, strict=True)
+    ]
+
+
+def _pick(
+    pick: Pick, row: Mapping[str, Any], task: Any, resolution: Resolution | None, seconds: Mapping[str, float]
+) -> PickRow:
+    return PickRow(
+        item_id=pick.item_id,
+        arm=pick.arm,
+        text=str(row.get("text") or row.get("media") or ""),
+        language=str(row.get("language") or ""),
+        region=str(row.get("region") or ""),
+        reach=float(row.get("reach") or 0.0),
+        score=pick.score,
+        parts=dict(pick.parts),
+        why=explain(pick),
+        inclusion=pick.inclusion,
+        stands_for=pick.stands_for,
+        predicted=dict(task.predicted) if task else {},
+        resolved=None if resolution is None or resolution.labels is None else list(resolution.labels),
+        confidence=resolution.confidence if resolution else 0.0,
+        outs=dict(resolution.outs) if resolution else {},
+        seconds=seconds.get(task.key) if task else None,
+    )

@@ -1,0 +1,170 @@
+"""What a campaign's steps work with: the edges, and what is read from the record and the pool on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from hitl.connectors import Connector
+from hitl.errors import ConfigError, PolicyError
+from hitl.ledger import Ledger, Writer
+from hitl.models import Features, Fitted, Model, load_model
+from hitl.policy import Policy
+from hitl.pool import Pool
+from hitl.sampling.plan import Plan
+from hitl.sampling.view import join_strata
+from hitl.tasks.form import Form
+from hitl.types import Bools, Floats, Ints, Progress, Resolution
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a completed step leaves: its output, and what it writes in the same transaction."""
+
+    output: dict[str, Any]
+    write: Callable[[Writer], object] = lambda writer: None
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One campaign's parts, as its steps see them; holds no state that the ledger does not hold."""
+
+    campaign: str
+    policy: Policy
+    pool: Pool
+    model: Model
+    plan: Plan
+    connector: Connector
+    ledger: Ledger
+    folder: Path
+    progress: Progress
+
+    @cached_property
+    def form(self) -> Form:
+        """The question that people are asked."""
+        _, modalities = self.pool.codes("modality")
+        if len(modalities) > 1:
+            raise ConfigError(
+                f"pool {self.pool.name}: it mixes {', '.join(modalities)}, and a project shows one kind of content; "
+                "make a pool and a campaign for each"
+            )
+        return Form(policy=self.policy, modality=cast(Any, modalities[0] or "text"))
+
+    @cached_property
+    def features(self) -> Features:
+        """The pool as the model reads it: computed once, cached on disk."""
+        return self.model.features(self.pool, self.folder / "cache", self.progress)
+
+    @cached_property
+    def regions(self) -> tuple[Ints, tuple[str, ...]]:
+        """Region codes by row, and the regions' names."""
+        return self.pool.codes("region")
+
+    @cached_property
+    def strata(self) -> tuple[Ints, tuple[str, ...]]:
+        """Stratum codes by row, and the strata's names."""
+        return join_strata([self.pool.codes(column) for column in self.plan.strata], len(self.pool))
+
+    @cached_property
+    def has_text(self) -> bool:
+        """Whether the pool holds texts, which keywords and near-duplicates are found in."""
+        return self.pool.columns.text is not None
+
+    def text_batches(self) -> Iterator[tuple[int, Any]]:
+        """The pool's texts as Arrow arrays with their first row."""
+        return ((batch.start, batch.table["text"]) for batch in self.pool.batches(columns=["text"]))
+
+    @cached_property
+    def wave(self) -> Ints | None:
+        """The round from which on each item is in play; None when all are from the start."""
+        if self.plan.replay is None:
+            return None
+        codes, names = self.pool.codes(self.plan.replay)
+        try:
+            waves = np.array([int(name) for name in names], dtype=np.int64)
+        except ValueError:
+            raise ConfigError(
+                f"plan.replay: column {self.plan.replay!r} holds something else than whole numbers"
+            ) from None
+        return waves[codes]
+
+    def eligible(self, number: int) -> Bools:
+        """Which items may be picked in a round: in play, and never asked before. O(n)."""
+        free = np.ones(len(self.pool), dtype=bool) if self.wave is None else self.wave <= number
+        free[self.asked_positions()] = False
+        return free
+
+    def asked_positions(self) -> Ints:
+        """Where the items stand that people were asked about."""
+        return self.positions(task.item_id for task in self.ledger.tasks())
+
+    def positions(self, item_ids: Iterable[str]) -> Ints:
+        """Where items stand in the pool now."""
+        return self.pool.position_of(list(item_ids))
+
+    def rng(self, number: int, step: str) -> np.random.Generator:
+        """The chance of one step of one round: the same whenever it is run again."""
+        return np.random.default_rng(self.seed(number, step))
+
+    def seed(self, number: int, step: str) -> int:
+        """What all chance of one step of one round comes from."""
+        source = f"{self.plan.seed}/{self.campaign}/{number}/{step}"
+        return int.from_bytes(hashlib.blake2b(source.encode(), digest_size=7).digest(), "big")
+
+    def fitted(self, number: int) -> Fitted | None:
+        """The model that a round trained; None before the first."""
+        row = self.ledger.model(number) if number >= 0 else None
+        return load_model(self.folder / row["folder"]) if row else None
+
+    def benchmark_items(self) -> dict[str, float]:
+        """Item id → inclusion probability of the frozen benchmark."""
+        return {pick.item_id: pick.inclusion or 1.0 for pick in self.ledger.picks(0) if pick.arm == "benchmark"}
+
+    def one_hot(self, resolutions: Sequence[Resolution]) -> Floats:
+        """(m, k) of 0 and 1 in the policy's order, for resolutions that have labels."""
+        names = self.policy.names
+        return np.array([[float(name in (r.labels or ())) for name in names] for r in resolutions]).reshape(
+            -1, len(names)
+        )
+
+    def config(self) -> dict[str, Any]:
+        """What a round was run with, as JSON."""
+        return {
+            "plan": self.plan.model_dump(mode="json"),
+            "model": {"kind": self.model.kind, **self.model.options()},
+            "policy": {"name": self.policy.name, "version": self.policy.version},
+            "pool": {"fingerprint": self.pool.fingerprint, "items": len(self.pool)},
+            "connector": self.connector.kind,
+        }
+
+    def config_hash(self) -> str:
+        """A short hash of `config`."""
+        return hashlib.blake2b(json.dumps(self.config(), sort_keys=True).encode(), digest_size=8).hexdigest()
+
+    def check(self) -> None:
+        """Refuse what would mix two campaigns into one; raises `PolicyError` or `ConfigError` saying what to do."""
+        known = self.ledger.policies().get(self.policy.version)
+        if known is not None and known != self.policy.to_yaml():
+            raise PolicyError(
+                f"policy {self.policy.name}: its text changed, but it is still version {self.policy.version}; "
+                "give it a new version (and a `migration` for labels that were renamed), then call again"
+            )
+        for row in self.ledger.rounds()[-1:]:
+            if row["policy_version"] != self.policy.version and self.ledger.step(row["round"], "measure") is None:
+                raise PolicyError(
+                    f"round {row['round']} began under policy version {row['policy_version']} and people are at it; "
+                    f"finish it with that version, then go on with version {self.policy.version}"
+                )
+            for part in ("model", "pool"):
+                if row["config"][part] != self.config()[part]:
+                    raise ConfigError(
+                        f"the {part} is not the one of round {row['round']} any more, and models of different rounds "
+                        f"could not be compared; put it back, or give the campaign a new name"
+                    )
