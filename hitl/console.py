@@ -1,0 +1,103 @@
+"""What a person sees in a terminal: progress bars, tables, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
+
+from hitl.history import History
+from hitl.types import Finding, Progress
+
+MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red"), "skip": ("–", "dim")}
+
+
+def errors() -> Console:
+    """Where progress and errors go, so that standard output stays clean for `--json`."""
+    return Console(stderr=True)
+
+
+@contextmanager
+def bars(console: Console | None = None) -> Iterator[Progress]:
+    """Progress as bars on standard error; without a terminal, one line for each new thing begun."""
+    console = console or errors()
+    if not console.is_terminal:
+        yield _Lines(console)
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[count]}", markup=False),
+        TimeElapsedColumn(),
+    )
+    with Bars(*columns, console=console, transient=True) as shown:
+        running = shown.add_task("starting", total=None, count="")
+        last = "starting"
+
+        def progress(label: str, done: int, total: int | None) -> None:
+            nonlocal last, running
+            if label != last:
+                # A bar cannot forget its total, so what begins gets a bar of its own.
+                shown.remove_task(running)
+                running, last = shown.add_task(label, total=total, count=""), label
+            count = f"{done:,} of {total:,}" if total else f"{done:,}" if done else ""
+            shown.update(running, completed=done, total=total, count=count)
+
+        yield progress
+
+
+class _Lines:
+    def __init__(self, console: Console) -> None:
+        self._console, self._last = console, ""
+
+    def __call__(self, label: str, done: int, total: int | None) -> None:
+        if label != self._last:
+            self._last = label
+            self._console.print(Text(label, style="dim"), soft_wrap=True)
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print text as it is: no markup, and no line breaks inside a path or an address."""
+    console.print(Text(text, style=style), soft_wrap=True)
+
+
+def rounds(console: Console, history: History, title: str = "") -> None:
+    """Print the rounds as a table that fits the terminal; nothing where no round has begun."""
+    from hitl.report import rounds_table
+
+    headers, *rows = rounds_table(history, console.width)
+    if rows:
+        console.print(table(headers, rows, title))
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> Table:
+    """A table whose numbers align; cells are plain text, whatever they hold."""
+    shown = Table(title=Text(title) if title else None, title_justify="left", header_style="bold", box=None)
+    shown.pad_edge = False
+    for column, header in enumerate(headers):
+        numeric = all(not row[column] or row[column][0] in "0123456789-−+–—." for row in rows)
+        shown.add_column(Text(header), justify="right" if numeric and column else "left")
+    for row in rows:
+        shown.add_row(*(Text(cell) for cell in row))
+    return shown
+
+
+def findings(found: Sequence[Finding]) -> Table:
+    """What `doctor` found, with the remedy under each that is not well."""
+    shown = Table(box=None, show_header=False, pad_edge=False)
+    shown.add_column(no_wrap=True)
+    shown.add_column(no_wrap=True)
+    shown.add_column(overflow="fold")
+    for item in found:
+        mark, style = MARKS[item.state]
+        told = Text(item.detail)
+        if item.remedy and item.state != "ok":
+            told.append(f"\n→ {item.remedy}", style="italic")
+        shown.add_row(Text(mark, style=style), Text(item.check, style="bold"), told)
+    return shown
