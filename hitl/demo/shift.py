@@ -89,7 +89,7 @@ def work_until_done(campaign: Campaign, hands: Sequence[Hand], stage: Stage, pro
 def _desks(campaign: Campaign, hands: Sequence[Hand], there: Sequence[Waiting]) -> dict[str, list[Waiting]]:
     """What each reviewer is to answer now: of those asked for a task, the ones that have not been there.
 
-    Who has been there is read from the record: the server's own counts go wrong when two people finish at once.
+    Who has been there is read from the record and not from the server's counters: with those, demos were seen to stall.
     """
     ledger, number = campaign.ledger, campaign.status.round
     tasks, annotations = ledger.tasks(number), ledger.annotations(number)
