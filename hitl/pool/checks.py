@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -205,10 +205,9 @@ def _plain(value: Any) -> Any:
 
 def _place(written: Path, path: Path) -> Path:
     """Give a finished file its name without taking anyone else's; the name it got."""
-    numbered: Callable[[int], Path] = lambda n: path if n == 1 else path.with_name(f"{path.stem}-{n}{path.suffix}")  # noqa: E731
     try:
         for attempt in range(1, 1000):
-            target = numbered(attempt)
+            target = path if attempt == 1 else path.with_name(f"{path.stem}-{attempt}{path.suffix}")
             try:
                 os.link(written, target)  # unlike a rename, refuses to replace
             except FileExistsError:

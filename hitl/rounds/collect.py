@@ -56,7 +56,7 @@ def pull(walk: Walk, number: int) -> Done | None:
         changed = mirror(walk, walk.connector.pull(walk.ledger.cursor))
         moved += changed
         tasks, annotations = walk.ledger.tasks(number), walk.ledger.annotations(number)
-        open_tasks = unanswered(tasks, annotations, walk.ledger.lost_tasks())
+        open_tasks = set(unanswered(tasks, annotations, walk.ledger.lost_tasks()))
         waiting = len(open_tasks) > (1 - walk.plan.answered) * len(tasks)
         if changed or (not waiting and _ask_more(walk, number)):
             continue
@@ -67,7 +67,7 @@ def pull(walk: Walk, number: int) -> Done | None:
         if waiting:
             # Somebody may have closed a task to further people: where nothing moves, they are asked for anew.
             if not moved:
-                walk.connector.ask_more({task.key: task.overlap for task in tasks if task.key in set(open_tasks)})
+                walk.connector.ask_more({task.key: task.overlap for task in tasks if task.key in open_tasks})
             return None
         return Done({"annotations": len(annotations), "unanswered": len(open_tasks)})
 
@@ -127,8 +127,8 @@ def _open_after_one(walk: Walk, tasks: Sequence[Task], annotations: Sequence[Ann
     alone = [task for task in tasks if task.overlap == 1 and any(not one.skipped for one in spoken.get(task.key, ()))]
     known = [task for task in walk.ledger.tasks() if task.policy_version == walk.policy.version]
     settled = {
-        key.key: resolution.labels
-        for key, resolution in zip(known, settle_all(walk, known, annotations).resolutions, strict=True)
+        task.key: resolution.labels
+        for task, resolution in zip(known, settle_all(walk, known, annotations).resolutions, strict=True)
     }
     return {task.key: 2 for task in alone if settled.get(task.key, ()) is None}
 
