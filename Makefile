@@ -2,13 +2,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 SERVER := .venv-server
 BENCHMARKS := pool.py loop.py kills.py setup.py
+BESIDE_PEERS := label_efficiency.py selection_speed.py flood.py
 
 # uv reads its own name for local wheels; an empty value is harmless.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export UV_LINK_MODE ?= copy
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo serve test setup check bench clean
+.PHONY: demo serve test setup check bench peers clean
 
 demo: setup
 	$(BIN)/python -m hitl.demo $(if $(DATA),--data "$(DATA)") $(if $(TEXT),--text "$(TEXT)") \
@@ -25,8 +26,11 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: setup
+bench: setup peers
 	@for b in $(addprefix benchmarks/,$(BENCHMARKS)); do echo "== $$b"; $(BIN)/python $$b $(ARGS) || exit 1; done
+
+peers: .venv-bench/.ready
+	@for b in $(addprefix benchmarks/,$(BESIDE_PEERS)); do echo "== $$b"; .venv-bench/bin/python $$b $(ARGS) || exit 1; done
 
 setup: .venv/.ready $(SERVER)/.ready
 
@@ -43,5 +47,11 @@ $(SERVER)/.ready: server-requirements.txt | .venv/bin/uv
 	$(BIN)/uv pip install --quiet --python $(SERVER)/bin/python --requirement server-requirements.txt
 	@touch $@
 
+.venv-bench/.ready: pyproject.toml constraints.txt benchmarks/peers-requirements.txt | .venv/bin/uv
+	$(BIN)/uv venv --quiet --clear --python $(PYTHON) .venv-bench
+	$(BIN)/uv pip install --quiet --compile-bytecode --python .venv-bench/bin/python --constraint constraints.txt \
+		--requirement benchmarks/peers-requirements.txt --editable .
+	@touch $@
+
 clean:
-	rm -rf .venv .venv-server .cache demo-run benchmarks/out
+	rm -rf .venv .venv-server .venv-bench .cache demo-run benchmarks/out

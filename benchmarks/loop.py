@@ -56,7 +56,7 @@ def simulated(pool: hitl.Pool, policy: Policy, names: dict[str, str], strategy: 
             policy=policy,
             pool=pool,
             model=hitl.TextLinear(),
-            plan=hitl.Plan(**plan_for(strategy, views=False), seed=seed),
+            plan=hitl.Plan(**plan_for(strategy), seed=seed),
             connector=hitl.MemoryConnector(truth_from(pool, "label", names), seed=seed),
             folder=Path(folder),
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from hitl.compute import Compute, make_compute
 from hitl.connectors import Connector
 from hitl.connectors.deferred import Deferred
 from hitl.errors import ConfigError
@@ -50,6 +51,19 @@ class ModelConfig(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
 
     kind: str = "text_linear"
+
+
+class ComputeConfig(BaseModel):
+    """Where passes over the pool run; every further key is an option of that kind. `compute: ray` is the short form."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    kind: str = "local"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_its_kind(cls, given: Any) -> Any:
+        return {"kind": given} if isinstance(given, str) else given
 
 
 class LabelStudioConfig(_Section):
@@ -94,6 +108,7 @@ class CampaignConfig(_Section):
     model: ModelConfig = ModelConfig()
     plan: Plan = Plan()
     connect: Annotated[LabelStudioConfig | MemoryConfig, Field(discriminator="kind")]
+    compute: ComputeConfig = ComputeConfig()
     folder: str | None = None
     ledger_env: str | None = None
     base: Path = Field(default=Path("."), exclude=True)
@@ -139,7 +154,7 @@ class CampaignConfig(_Section):
         columns = self.pool.model_dump(exclude={"path", "quarantine_to", "facets"})
         facets = set(self.pool.facets) | ({self.plan.replay} if self.plan.replay else set())
         facets |= {self.connect.truth} if isinstance(self.connect, MemoryConfig) else set()
-        facets |= set(self.plan.strata) - {"language", "region", "modality"}
+        facets |= (set(self.plan.strata) | set(self.plan.caps) - {"cluster"}) - {"language", "region", "modality"}
         source = self.pool.path if self.pool.path.startswith("hub:") else self.at(self.pool.path)
         aside = self.at(self.pool.quarantine_to) if self.pool.quarantine_to else self.where / "quarantine.jsonl"
         return Pool.open(source, **columns, facets=tuple(sorted(facets)), quarantine_to=aside)
@@ -147,6 +162,10 @@ class CampaignConfig(_Section):
     def open_model(self) -> Model:
         """The model, not yet trained."""
         return make_model(self.model.kind, self.model.model_extra)
+
+    def open_compute(self) -> Compute:
+        """Where passes over the pool run; raises `ConfigError` for a kind or option that is not known."""
+        return make_compute(self.compute.kind, self.compute.model_extra)
 
     def open_connector(self, pool: Pool) -> Connector:
         """The place where people work; raises `ConfigError` when its token is not in the environment."""
@@ -174,6 +193,7 @@ class CampaignConfig(_Section):
             folder=self.where,
             ledger=self.open_ledger(),
             progress=progress,
+            compute=self.open_compute(),
         )
 
 

@@ -1,4 +1,4 @@
-"""What `hitl doctor` looks at: config, policy, pool, model, record, disk, plan, server."""
+"""What `hitl doctor` looks at: config, policy, pool, model, compute, record, disk, plan, server."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from hitl.compute import Compute, here
+from hitl.compute.shards import Shards
 from hitl.config import CampaignConfig, LabelStudioConfig
 from hitl.connectors import Connector
 from hitl.connectors.deferred import Deferred
@@ -40,12 +42,14 @@ def examine(path: Path) -> list[Finding]:
     pool = _try(found, "pool", config.open_pool, repr, f"put your content at {config.pool.path}, or mend `pool`")
     found += _pool_advice(pool, policy) if pool is not None and policy else ()
     model = _try(found, "model", config.open_model, repr, "mend `model`")
+    remedy = "install what is missing, start the cluster, or take `compute: local`"
+    compute = _try(found, "compute", lambda: _compute_that_fits(config, pool), repr, remedy) or here()
     ledger = _look_at_record(found, config)
     found.append(_disk(config.where))
     form = None
     if policy and pool is not None and model and ledger:
         connector = Deferred(config.connect.kind, lambda: config.open_connector(pool))
-        walk = Walk(config.campaign, policy, pool, model, config.plan, connector, ledger, config.where, silent)
+        walk = Walk(config.campaign, policy, pool, model, config.plan, connector, ledger, config.where, silent, compute)
         form = _try(
             found, "plan", lambda: _form_that_fits(walk), lambda _: repr(config.plan), "mend `plan`, or the file"
         )
@@ -126,6 +130,15 @@ def _disk(folder: Path) -> Finding:
 
 def _existing(path: Path) -> Path:
     return next(parent for parent in (path, *path.parents) if parent.exists())
+
+
+def _compute_that_fits(config: CampaignConfig, pool: Pool | None) -> Compute:
+    """Where passes over the pool run, if it can be used, and the pool by it."""
+    compute = config.open_compute()
+    compute.check()
+    if compute.travels and pool is not None:
+        Shards.of(pool)
+    return compute
 
 
 def _form_that_fits(walk: Walk) -> Form:

@@ -9,6 +9,7 @@
     ├── ModelError             a model cannot be fitted, saved or loaded
     ├── LedgerError            the campaign's record is missing, busy, or of another campaign
     ├── CampaignError          a round cannot go on as it stands
+    ├── ComputeError           the cluster that a pass ran on failed (try again: nothing is lost)
     └── ConnectorError         the place where people work
         ├── ServerUnreachable  ... does not answer (try again: nothing is lost)
         ├── NotAllowed         ... refuses the token or the permission
@@ -60,6 +61,12 @@ class LedgerError(HitlError):
 
 class CampaignError(HitlError):
     """A round cannot go on as it stands."""
+
+
+class ComputeError(HitlError):
+    """The cluster that a pass over the pool ran on cannot be reached, or failed; nothing is lost, call again."""
+
+    exit_code = 69
 
 
 class ConnectorError(HitlError):

@@ -71,6 +71,30 @@ class Confusion(TypedDict):
     n: int
 
 
+class YieldRow(TypedDict):
+    """What one arm of a round brought."""
+
+    picks: int
+    resolved: int  # of the picks
+    positives: int  # of these, with a violating label
+
+
+class StabilityRow(TypedDict):
+    """The model of a round and the one before on the same random sample of the pool."""
+
+    kappa: EstimateRow  # Cohen's kappa of their decisions; the mean over labels in a multi-label policy
+    changed: EstimateRow  # share of items decided otherwise
+    by_label: list[EstimateRow]
+
+
+class LeftRow(TypedDict):
+    """What the decisions of the model that picked a round cost in the pool at that time, in policy units."""
+
+    eligible: int  # items not asked before
+    expected: float | None  # by the model's own probabilities
+    audited: EstimateRow | None  # by what people said of the audit draw
+
+
 class RoundRow(TypedDict):
     """One round, told."""
 
@@ -84,6 +108,8 @@ class RoundRow(TypedDict):
     started: str
     completed: str | None
     arms: dict[str, int]
+    yields: dict[str, YieldRow]  # by arm
+    shares: dict[str, float]  # by arm, of the budget as the mix had them; empty where nothing is mixed
     strata: dict[str, int]
     folded: int  # near-duplicates that picks of this round stand for
     tasks: int
@@ -101,6 +127,8 @@ class RoundRow(TypedDict):
     since_seed: ComparisonRow | None  # with the model of the seed round, from round 2 on
     confusion: Confusion | None
     agreement: EstimateRow | None  # Krippendorff's alpha
+    stability: StabilityRow | None  # None before the second model
+    left: LeftRow | None  # None in the seed round
     people: list[WorkerRow]
     seconds_a_task: float | None  # median of people's active seconds an annotation
     seconds_total: float
@@ -117,6 +145,49 @@ class LabelRow(TypedDict):
     violating: bool
     severity: float
     actions: dict[str, float]
+
+
+class CurvePoint(TypedDict):
+    """The fitted learning curve at one number of labels, with its interval."""
+
+    labels: float
+    value: float
+    low: float
+    high: float
+
+
+class NeededRow(TypedDict):
+    """Labels in all at which the fitted curve comes to a figure; None where it does not come to it."""
+
+    share: float | None  # of the plateau; None for the plan's target
+    figure: float
+    labels: float | None
+    low: float | None
+    high: float | None
+
+
+class NextRound(TypedDict):
+    """What another round like the last would bring by the fitted curve, and what the last one took."""
+
+    labels: int
+    figure: EstimateRow
+    gain: EstimateRow
+    seconds: float
+    cost: float | None
+
+
+class Stopping(TypedDict):
+    """When to stop: an extrapolation to be read, which decides nothing."""
+
+    target: float | None  # of the headline figure
+    why: str  # why the curve is not known; empty where it is
+    method: str
+    plateau: EstimateRow | None
+    curve: list[CurvePoint]
+    needed: list[NeededRow]  # the target first
+    next_round: NextRound | None
+    worth: str  # one sentence
+    steady: bool | None  # by the rule of Bloodgood and Vijay-Shanker; None with too few models
 
 
 class History(TypedDict):
@@ -136,6 +207,7 @@ class History(TypedDict):
     connector: dict[str, Any]  # kind, url of the project (no secret)
     headline: str  # name of the figure that the learning curve shows, e.g. "macro_f1"
     rounds: list[RoundRow]
+    stopping: Stopping
 
 
 def estimate_row(estimate: Estimate) -> EstimateRow:

@@ -123,6 +123,11 @@ class Costs:
         """The lowest probability at which something is done to the item (limit or remove)."""
         return np.minimum(self.limit_at, self.remove_at)
 
+    @property
+    def cuts(self) -> Floats:
+        """(R, k, 3) the probabilities from which an item is reviewed, limited, removed."""
+        return np.stack([self.review_at, self.limit_at, self.remove_at], axis=-1)
+
 
 @dataclass(frozen=True)
 class PolicyDiff:

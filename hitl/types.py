@@ -20,9 +20,12 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Keys = NDArray[np.uint64]
 Proba = NDArray[np.float32]
+Embeddings = NDArray[np.int16]
+"""Unit rows on the grid 1/2048 (`rint(2048 x)`), so that a dot product of two in float32 is exact; zero is "none"."""
 
-Arm = Literal["audit", "explore", "random", "keyword", "diverse", "benchmark", "gold", "escalation"]
-"""Why an item was picked: `audit` and `benchmark` are probability samples, the rest are not."""
+Arm = str
+"""Why an item was picked: `audit` and `benchmark` are probability samples; `random`, `keyword`, `exemplar`, `diverse`,
+`relabel` and the arms that a plan names are not."""
 
 Verdict = Literal["helped", "no evidence", "hurt"]
 
@@ -36,17 +39,40 @@ def silent(label: str, done: int, total: int | None) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What a model believes of n items: probabilities (n, k) in the order of `labels`, from the model `model_id`."""
+    """What a model believes of n items: probabilities (n, k) in the order of `labels`, from the model `model_id`.
+
+    `committee` holds the same by h bootstrap heads, None without them. `thresholds` say how to decide by
+    `hitl.deciding.decide`: None for the usual way, 0.5 for each label or the most probable one.
+    """
 
     proba: Proba
     labels: tuple[str, ...]
     model_id: str
+    committee: Proba | None = None  # (h, n, k)
+    thresholds: Floats | None = None  # (k,)
 
     def __len__(self) -> int:
         return len(self.proba)
 
     def __repr__(self) -> str:
         return f"Predictions({len(self):,} items × {len(self.labels)} labels, model {self.model_id!r})"
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What the campaign knows of the space that embeddings span, bounded however long it runs.
+
+    `labelled` are representatives of the items that have labels; `anchors` holds for each label of the policy its
+    known positives (p, d), none for a label without any and for one that violates nothing. `centre` is the mean
+    direction of the pool, None where nobody asked for it.
+    """
+
+    labelled: Embeddings  # (r, d)
+    anchors: tuple[Embeddings, ...]  # k times (p, d)
+    centre: Embeddings | None = None  # (d,)
+
+    def __repr__(self) -> str:
+        return f"Known({len(self.labelled):,} labelled, {sum(map(len, self.anchors)):,} anchors)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +84,9 @@ class PoolView:
     (limits or removes), infinite where it never does. For a label that violates nothing (`violating` False), severity
     is 0 and `act_at` infinite. `draw` is one uniform number an item, in [0, 1), that depends on the item's key and
     the round's seed alone: scorers that need chance, and ties, use it.
+
+    What not every round has is None without it; a scorer that needs it says so. Only views of items that have been
+    labelled tell how: `settled` is 1 where the label was resolved to apply, 0 where not to, NaN where unresolved.
     """
 
     keys: Keys  # (n,) hash of the item id
@@ -70,6 +99,12 @@ class PoolView:
     benign_cost: Floats  # (n, k)
     act_at: Floats  # (n, k)
     draw: Floats  # (n,)
+    cuts: Floats | None = None  # (n, k, a) thresholds to review, limit, remove; infinite where there is none
+    embeddings: Embeddings | None = None  # (n, d)
+    committee: Proba | None = None  # (h, n, k) the same probabilities by h bootstrap heads
+    known: Known | None = None
+    settled: Floats | None = None  # (n, k)
+    confidence: Floats | None = None  # (n,) of the resolution, in [0, 1]
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -110,6 +145,7 @@ class Pick:
     inclusion: float | None = None
     stratum: str = ""
     stands_for: int = 1
+    label: str = ""  # the starved label that it was to serve, if any
 
 
 @dataclass(frozen=True)

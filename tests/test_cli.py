@@ -151,7 +151,7 @@ def test_before_the_first_round_there_is_nothing_to_pull_or_report(hitl, tmp_pat
     ("sections", "words"),
     [
         ({"plan": {"budgt": 3}}, "plan.budgt"),
-        ({"plan": {"scores": {"margn": 1}}}, "did you mean margin"),
+        ({"plan": {"arms": {"mine": {"scores": {"margn": 1}}}}}, "did you mean margin"),
         ({"connect": {"kind": "email"}}, "connect"),
         ({"connect": {"kind": "label_studio", "url": "ftp://label", "token_env": VARIABLE}}, "http(s)"),
         ({"connect": {"kind": "memory", "truth": "truht"}}, "truht"),

@@ -5,6 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from hitl.compute.local import Local
+from hitl.compute.on_ray import OnRay
 from hitl.config import CampaignConfig, secret, truth_from
 from hitl.demo.stream import demo_policy, generate
 from hitl.errors import ConfigError, PoolError
@@ -54,8 +56,8 @@ def test_paths_are_relative_to_the_file_wherever_one_stands(write, monkeypatch, 
         ({"connect": {"kind": "post"}}, "connect"),
         ({"connect": {"kind": "memory"}}, "connect.memory.truth"),
         ({"connect": {"kind": "label_studio", "url": "http://x", "token": "abc"}}, "connect.label_studio.token"),
-        ({"plan": {"audit": 0.8, "random": 0.5}}, "more than the whole budget"),
-        ({"plan": {"scores": {"enthropy": 1}}}, "did you mean entropy"),
+        ({"plan": {"audit": 0.8, "random": 0.5}}, "take more than the budget"),
+        ({"plan": {"arms": {"mine": {"scores": {"enthropy": 1}}}}}, "did you mean entropy"),
         ({"campaign": ""}, "campaign"),
         ({"campaign": "../up"}, "slashes"),
         ({"campaign": ".."}, "slashes"),
@@ -119,6 +121,12 @@ def test_columns_that_plan_and_reviewers_need_are_kept(write):
     assert config.open_connector(pool).kind == "memory"
 
 
+def test_columns_that_a_cap_needs_are_kept_and_clusters_are_none(write):
+    caps = {"source": 5, "region": 9, "cluster": 2}
+    pool = CampaignConfig.load(write(plan={"caps": caps}, pool={**BASE["pool"], "region": "region"})).open_pool()
+    assert pool.columns.facets == ("source",)
+
+
 def test_bad_rows_are_set_aside_where_the_config_says(write, tmp_path):
     rows = generate(60, seed=1).to_pylist()
     rows[5]["text"] = " "
@@ -138,6 +146,46 @@ def test_options_of_the_model_stand_beside_its_kind(write):
     for wrong in ({"C": "much"}, {"word": 5}, {"buckets": None}, {"speed": 9}):
         with pytest.raises(ConfigError, match="text_linear"):
             CampaignConfig.load(write(model={"kind": "text_linear", **wrong})).open_model()
+
+
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        ({}, Local()),
+        ({"compute": "local"}, Local()),
+        ({"compute": {"kind": "local", "threads": 3}}, Local(threads=3)),
+        ({"compute": "ray"}, OnRay()),
+        (
+            {"compute": {"kind": "ray", "address": "head:6379", "cpus": 0.5, "gpus": 1, "actors": 4}},
+            OnRay("head:6379", cpus=0.5, gpus=1, actors=4),
+        ),
+    ],
+)
+def test_where_passes_run_is_named_with_its_options_or_in_short(write, given, made):
+    config = CampaignConfig.load(write(**given))
+    assert config.open_compute() == made
+    assert config.open().walk.compute == made
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("rey", "did you mean 'ray'"),
+        ({"kind": "local", "thread": 2}, "did you mean 'threads'"),
+        ({"kind": "local", "threads": "two"}, "compute.threads"),
+        ({"kind": "local", "threads": True}, "compute.threads"),
+        ({"kind": "ray", "adress": "head:6379"}, "did you mean 'address'"),
+        ({"kind": "ray", "address": 6379}, "HOST:PORT"),
+        ({"kind": "ray", "cpus": "many"}, "wrong kind"),
+        ({"kind": "ray", "cpus": 0}, "cpus"),
+        ({"kind": "ray", "actors": 1.5}, "actors"),
+        (["ray"], "compute"),
+        ({"kind": 3}, "compute.kind"),
+    ],
+)
+def test_a_mistake_in_where_passes_run_is_told(write, given, words):
+    with pytest.raises(ConfigError, match=words):
+        CampaignConfig.load(write(compute=given)).open_compute()
 
 
 def test_truth_is_read_from_a_column_with_several_labels_or_none():

@@ -57,7 +57,8 @@ def states(found):
 
 def test_a_campaign_in_order_has_nothing_to_mend(doctor):
     found = states(doctor())
-    assert set(found) == {"config", "policy", "pool", "model", "record", "disk", "plan", "connect", "reviewers"}
+    looked_at = {"config", "policy", "pool", "model", "compute", "record", "disk", "plan", "connect", "reviewers"}
+    assert set(found) == looked_at
     assert set(found.values()) <= {"ok", "warn"}
     assert {check for check, state in found.items() if state == "warn"} <= {"disk"}
 
@@ -75,6 +76,8 @@ def test_a_campaign_in_order_has_nothing_to_mend(doctor):
         ({"policy": "."}, "policy", "cannot be read"),
         ({"model": {"kind": "oracle"}}, "model", "oracle"),
         ({"model": {"kind": "text_linear", "word": 7}}, "model", "text_linear"),
+        ({"compute": "cloud"}, "compute", "cloud"),
+        ({"compute": {"kind": "local", "thread": 2}}, "compute", "threads"),
         ({"plan": {"quotas": {"xx": 0.5}}}, "plan", "no stratum 'xx'"),
         ({"plan": {"replay": "source"}}, "plan", "whole numbers"),
         ({"plan": {"strata": ["mood"]}}, "pool", "mood"),
@@ -91,6 +94,17 @@ def test_each_fault_is_found_at_its_place(doctor, changes, check, words):
     assert found[check].state == "fail"
     assert words in found[check].detail
     assert [name for name, item in found.items() if item.state == "fail"] == [check]
+
+
+def test_a_compute_that_cannot_be_used_is_told_before_a_run(doctor, monkeypatch):
+    monkeypatch.setattr("hitl.compute.on_ray.find_spec", lambda name: None)
+    found = doctor(compute="ray")["compute"]
+    assert found.state == "fail"
+    assert "pip install 'hitl[ray]'" in found.detail
+    monkeypatch.setattr("hitl.compute.on_ray.find_spec", lambda name: name)
+    assert "nothing answers" in doctor(compute={"kind": "ray", "address": "127.0.0.1:1"})["compute"].detail
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert doctor(compute="ray")["compute"].state == "ok"
 
 
 @pytest.mark.parametrize(

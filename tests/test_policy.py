@@ -44,6 +44,15 @@ def test_costs_are_the_regions_costs():
     np.testing.assert_array_equal(costs.act_at, [[np.inf, 0.6, 0.8], [np.inf, 0.7, 0.8]])
 
 
+def test_cuts_are_the_thresholds_in_the_order_of_the_actions():
+    cuts = Policy.parse(BASE).costs(("", "ID")).cuts
+    never = np.inf
+    here = [[never] * 3, [0.3, 0.6, 0.9], [never, never, 0.8]]
+    there = [[never] * 3, [never, never, 0.7], [never, never, 0.8]]
+    assert ACTIONS[1:] == ("review", "limit", "remove")
+    assert cuts.tolist() == [here, there]
+
+
 @given(st.lists(st.tuples(*[st.floats(0, 1)] * 3, st.integers(0, 1)), max_size=20))
 def test_the_strictest_action_is_decided(rows):
     policy = Policy.parse(BASE)

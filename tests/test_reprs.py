@@ -91,7 +91,7 @@ def test_a_campaign_shows_its_rounds(campaign):
 
 def test_a_plan_tells_what_a_round_buys():
     told = repr(hitl.Plan(budget=50, audit=0.4))
-    assert "20 audit, 5 random, 25 by margin + impact" in told
+    assert "20 audit, 2 random, 14 uncertain, 14 contested a round" in told
     assert len(told) < 160
 
 

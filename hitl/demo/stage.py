@@ -68,7 +68,7 @@ def set_stage(root: Path, url: str, data: OwnData | None = None, strategy: str =
     folder.mkdir(parents=True, exist_ok=True)
     stage = _own(folder, data) if data else _stream(folder)
     if not stage.config.exists():
-        plan = plan_for(strategy, views=data is None or data.reach is not None) | ({} if data else {"replay": "wave"})
+        plan = plan_for(strategy) | ({} if data else {"replay": "wave"})
         _write(stage.config, HEAD.format(token=TOKEN) + _yaml(_config(stage, url, data, plan)))
     config = CampaignConfig.load(stage.config)
     if getattr(config.connect, "url", url) != url:
@@ -76,11 +76,10 @@ def set_stage(root: Path, url: str, data: OwnData | None = None, strategy: str =
     return stage
 
 
-def plan_for(strategy: str, *, views: bool) -> dict[str, Any]:
-    """The demo's plan; without views impact is severity alone and left out, and `random` picks by chance alone."""
-    if strategy == "random":
-        return PLAN | {"scores": {"random": 1.0}, "keyword": 0.0, "diverse": 0.0, "audit": 0.0, "random": 1.0}
-    return PLAN if views else PLAN | {"scores": {"margin": 1.0}}
+def plan_for(strategy: str) -> dict[str, Any]:
+    """The demo's plan; `random` picks by chance alone."""
+    by_chance = {"keyword": 0.0, "exemplar": 0.0, "diverse": 0.0, "audit": 0.0, "random": 1.0}
+    return PLAN | by_chance if strategy == "random" else PLAN
 
 
 def _stream(folder: Path) -> Stage:

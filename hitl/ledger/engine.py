@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, insert, inspect, select
+from sqlalchemy import Engine, create_engine, event, insert, inspect, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -67,6 +67,11 @@ def _ensure_schema(engine: Engine) -> None:
             connection.execute(insert(tables.schema).values(version=tables.SCHEMA_VERSION))
             return
         version = connection.execute(select(tables.schema.c.version)).scalar_one()
+        for step in range(version, tables.SCHEMA_VERSION):
+            for statement in tables.FORWARD[step]:
+                connection.exec_driver_sql(statement)
+            connection.execute(update(tables.schema).values(version=step + 1))
+            version = step + 1
     if version != tables.SCHEMA_VERSION:
         raise LedgerError(
             f"ledger: the database has schema {version}, this hitl knows {tables.SCHEMA_VERSION}; "

@@ -18,6 +18,7 @@ def read_pick(row: RowMapping) -> Pick:
         inclusion=row["inclusion"],
         stratum=row["stratum"],
         stands_for=row["stands_for"],
+        label=row["label"],
     )
 
 

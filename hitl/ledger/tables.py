@@ -15,7 +15,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import SchemaItem
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+FORWARD = {1: ("ALTER TABLE picks ADD COLUMN label TEXT NOT NULL DEFAULT ''",)}
+"""What brings a database from each earlier schema to the next."""
 
 metadata = MetaData()
 
@@ -67,6 +70,7 @@ picks = _table(
     Column("rank", Integer, nullable=False),
     Column("position", Integer, nullable=False),
     Column("arm", String(20), nullable=False),
+    Column("label", Text, nullable=False, server_default=""),
     Column("score", Float, nullable=False),
     Column("parts", JSON, nullable=False),
     Column("inclusion", Float),

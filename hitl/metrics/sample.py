@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from hitl.deciding import decide
 from hitl.errors import DataError
 from hitl.policy import Policy
 from hitl.types import Bools, Floats, Proba, Resolution
@@ -40,6 +41,7 @@ class LabelledSample:
     limit_at: Floats
     remove_at: Floats
     finite: bool = True
+    thresholds: Floats | None = None  # (k,) at which the model decides; see `hitl.deciding.decide`
 
     def __post_init__(self) -> None:
         n, k = len(self.y), len(self.labels)
@@ -76,6 +78,7 @@ class LabelledSample:
         inclusion: Floats | None = None,
         reach: Floats | None = None,
         regions: Sequence[str] = (),
+        thresholds: Floats | None = None,
     ) -> LabelledSample:
         """The sample of n resolutions with probabilities (n, k), in the same order.
 
@@ -107,6 +110,7 @@ class LabelledSample:
             limit_at=costs.limit_at[codes],
             remove_at=costs.remove_at[codes],
             finite=inclusion is not None,
+            thresholds=thresholds,
         )
 
     def __len__(self) -> int:
@@ -130,12 +134,8 @@ class LabelledSample:
 
     @cached_property
     def predicted(self) -> Bools:
-        """(n, k) what the model says: its most probable label, or in a multi-label policy all at one half or more."""
-        if self.multi_label:
-            likely: Bools = self.proba >= 0.5
-            return likely
-        most: Bools = np.arange(len(self.labels)) == self.proba.argmax(axis=1)[:, None]
-        return most
+        """(n, k) which labels the model gives, by its thresholds."""
+        return decide(self.proba, self.thresholds, self.multi_label)
 
     @cached_property
     def violates(self) -> Floats:

@@ -12,10 +12,18 @@ import numpy as np
 
 from hitl.errors import ConfigError
 from hitl.pool import Pool
-from hitl.types import Ints, Predictions, Progress, Targets, silent
+from hitl.types import Embeddings, Floats, Ints, Predictions, Proba, Progress, Targets, silent
 
 MODELS = {"text_linear": "hitl.models.text_linear:TextLinear"}
 """Module and class of each kind of model, imported when first asked for."""
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """Makes of raw texts what a pool's features hold of them, bit by bit; small, and can be pickled."""
+
+    def read(self, texts: Any) -> tuple[Any, Embeddings | None]:
+        """x of n texts, and their embeddings (n, d) if the features have any."""
 
 
 @runtime_checkable
@@ -25,6 +33,14 @@ class Features(Protocol):
     @property
     def fingerprint(self) -> str:
         """Changes with the pool and with the options that the features are made by."""
+
+    @property
+    def embeddings(self) -> Embeddings | None:
+        """Where the items lie (n, d), learned from the pool itself; None when the options ask for none."""
+
+    @property
+    def reader(self) -> Reader:
+        """Reads texts as these features were made, where the features are not."""
 
     def __len__(self) -> int:
         """How many items."""
@@ -61,6 +77,12 @@ class Fitted(Protocol):
 
     def predict_texts(self, texts: Sequence[str]) -> Predictions:
         """Probabilities of texts that need not be in a pool."""
+
+    def with_thresholds(self, prevalence: Floats, proba: Proba, weights: Floats | None = None) -> Fitted:
+        """The same model that decides for each label as often as its `prevalence` (k,) says, NaN where not known.
+
+        `proba` (n, k) are its own probabilities of a sample of the pool, whose items count by `weights` (n,).
+        """
 
     def with_card(self, updates: Mapping[str, Any]) -> Fitted:
         """The same model with more in its card."""

@@ -55,6 +55,7 @@ class Pool:
     _kept: Ints | None = None  # (n,) rows of the source, None when all
     quarantined: int = 0
     quarantine_file: Path | None = None
+    shards: tuple[str, ...] = ()  # Parquet files it was opened from, in the order of its rows; none if from elsewhere
 
     @classmethod
     def open(
@@ -103,14 +104,15 @@ class Pool:
                 f"pool {opened.name!r}: a part of it cannot be read ({type(error).__name__}); write the file again"
             ) from error
         if not found.faults:
-            return cls(name or opened.name, columns, _fixed(found.keys), _fixed(found.reach), opened)
+            keys, views = _fixed(found.keys), _fixed(found.reach)
+            return cls(name or opened.name, columns, keys, views, opened, shards=_shards(source))
         if on_error == "raise":
             raise describe(found, opened, columns)
         bad = found.bad_rows
         file = quarantine(found, opened, _quarantine_path(source, quarantine_to))
         kept = np.delete(np.arange(len(found.keys), dtype=np.int64), bad)
         keys, views = _fixed(found.keys[kept]), _fixed(found.reach[kept])
-        return cls(name or opened.name, columns, keys, views, opened, _fixed(kept), len(bad), file)
+        return cls(name or opened.name, columns, keys, views, opened, _fixed(kept), len(bad), file, _shards(source))
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -269,6 +271,15 @@ class Pool:
 def _fixed(values: Any) -> Any:
     values.setflags(write=False)
     return values
+
+
+def _shards(source: Any) -> tuple[str, ...]:
+    """The Parquet files that a source names, in the order in which they are opened."""
+    if not isinstance(source, str | Path) or str(source).startswith("hub:"):
+        return ()
+    path = Path(source).absolute()
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    return tuple(str(file) for file in files if file.suffix.lower() in (".parquet", ".pq"))
 
 
 def _quarantine_path(source: Any, chosen: str | Path | None) -> Path:

@@ -12,10 +12,19 @@ from typing import Any
 from hitl.errors import ConfigError
 from hitl.history import History
 from hitl.report.html import render_html
-from hitl.report.plots import arms_by_round, learning_curve
+from hitl.report.plots import arm_colours, arms_by_round, learning_curve, outlook
 from hitl.report.table import rounds_table
 
-__all__ = ["arms_by_round", "learning_curve", "render_html", "render_json", "rounds_table", "write"]
+__all__ = [
+    "arm_colours",
+    "arms_by_round",
+    "learning_curve",
+    "outlook",
+    "render_html",
+    "render_json",
+    "rounds_table",
+    "write",
+]
 
 
 def render_json(history: History) -> str:

@@ -28,15 +28,20 @@ def render_html(history: History) -> str:
 
 
 def _plots(history: History) -> View:
-    from hitl.report.plots import arms_by_round, learning_curve, series
+    from hitl.report.plots import arms_by_round, learning_curve, outlook, series
     from hitl.report.svg import to_svg
 
-    drawn: View = {"curve": [], "arms": []}
+    drawn: View = {"curve": [], "outlook": [], "arms": []}
     for css, width, height in (("wide", 720, 360), ("narrow", 380, 340)):
         if series(history):
             label = f"{text.figure(history['headline'])} by labels bought; the table of rounds holds the same figures"
             curve = learning_curve(history, width, height)
             drawn["curve"].append(to_svg(curve, f"curve-{css}", label, css))
+        if history["stopping"]["curve"]:
+            label = (
+                f"{text.figure(history['headline'])} by labels bought, extrapolated; the tables hold the same figures"
+            )
+            drawn["outlook"].append(to_svg(outlook(history, width, height), f"outlook-{css}", label, css))
         if any(sum(row["arms"].values()) for row in history["rounds"]):
             label = "Items asked by arm and round; the table of rounds holds the same figures"
             drawn["arms"].append(to_svg(arms_by_round(history, width), f"arms-{css}", label, css))
@@ -56,7 +61,17 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     written: tuple[Any, ...] = (
-        *(text.name, text.count, text.decimal, text.percent, text.estimate, text.change, text.duration),
+        *(
+            text.name,
+            text.count,
+            text.decimal,
+            text.percent,
+            text.estimate,
+            text.change,
+            text.duration,
+            text.amount,
+            text.needed,
+        ),
         *(text.moment, text.figure, text.arm, text.listed, text.known, text.visible, machine),
     )
     environment.filters |= {write.__name__: write for write in written}

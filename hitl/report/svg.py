@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
-from hitl.report.plots import STYLE, THEME, TIP, told
+from hitl.report.drawing import STYLE, THEME, TIP, told
 from hitl.report.text import visible
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _REFERENCE = re.compile(r"url\(#([^)]*)\)")
 def to_svg(figure: Figure, key: str, label: str, css: str = "") -> Markup:
     """The figure as an SVG element with `label` read aloud, and points that tell their words when pointed at.
 
-    Text stays text, in the page's own font; ids begin with `key`; colours of `plots.THEME` become CSS variables; only
+    Text stays text, in the page's own font; ids begin with `key`; colours of `drawing.THEME` become CSS variables; only
     drawing elements and references to within the element remain. Words in it are escaped. `css` names its class.
     """
     pointed = figure.findobj(lambda artist: str(artist.get_gid() or "").startswith(TIP))

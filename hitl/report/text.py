@@ -7,17 +7,21 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Literal
 
 from hitl.history import EstimateRow
 
 UNKNOWN = "not known yet"
 NONE = "–"
 
+_PARTS: tuple[Literal["value"], Literal["low"], Literal["high"]] = ("value", "low", "high")
+
 _FIGURES = {
     "f1": "F1",
     "macro_f1": "Macro-F1",
     "micro_f1": "Micro-F1",
     "ap": "Average precision",
+    "kappa": "Cohen’s kappa",
     "roc_auc": "ROC AUC",
     "alpha": "Krippendorff’s alpha",
     "krippendorff_alpha": "Krippendorff’s alpha",
@@ -25,10 +29,11 @@ _FIGURES = {
 _ARMS = {
     "audit": "audit (known odds)",
     "benchmark": "benchmark (frozen)",
-    "explore": "explore (by score)",
     "random": "random (even odds)",
     "keyword": "keyword matches",
-    "diverse": "diverse",
+    "exemplar": "like the policy’s examples",
+    "diverse": "typical of a part of the pool",
+    "relabel": "second opinions",
     "gold": "gold",
     "escalation": "escalation",
 }
@@ -116,6 +121,23 @@ def decimal(value: float | None, digits: int = 2) -> str:
     return (written.lstrip("-") if not float(written.replace(",", "")) else written).replace("-", "−")
 
 
+def amount(value: float | None) -> str:
+    """A number without decimals from 100 on, where they would say nothing."""
+    return decimal(value, 0 if value is not None and abs(value) >= 100 else 2)
+
+
+def needed(labels: float | None) -> str:
+    """Labels that it takes, to two digits: an extrapolation knows no more.
+
+    >>> needed(1234), needed(87_654), needed(None)
+    ('1,200', '88,000', 'not reached')
+    """
+    if labels is None or not math.isfinite(labels):
+        return "not reached"
+    step = 10 ** max(len(str(round(labels))) - 2, 0)
+    return count(round(labels / step) * step)
+
+
 def percent(value: float | None, like: float | None = None) -> str:
     """A share as a percentage, finer when it is small; with the digits of `like` where that is given.
 
@@ -130,7 +152,7 @@ def percent(value: float | None, like: float | None = None) -> str:
 
 
 def estimate(row: EstimateRow | None) -> str:
-    """A figure with its interval; shares of views as percentages.
+    """A figure with its interval; prevalences as percentages, amounts from 100 on without decimals.
 
     >>> row = EstimateRow(name="f1", label="", value=.62, low=.55, high=.69, n=9, level=.95, method="")
     >>> estimate(row)
@@ -140,10 +162,11 @@ def estimate(row: EstimateRow | None) -> str:
         return NONE
     if not known(row["value"]):
         return UNKNOWN
-    if row["name"].startswith("prevalence"):
-        value, low, high = (percent(row[key], like=row["value"]) for key in ("value", "low", "high"))
+    if row["name"].startswith("prevalence") or row["name"] == "changed":
+        value, low, high = (percent(row[key], like=row["value"]) for key in _PARTS)
     else:
-        value, low, high = (decimal(row[key]) for key in ("value", "low", "high"))
+        digits = 0 if max(abs(row[key] or 0.0) for key in _PARTS) >= 100 else 3 if row["name"] == "kappa" else 2
+        value, low, high = (decimal(row[key], digits) for key in _PARTS)
     return value + _bounds(low, high)
 
 

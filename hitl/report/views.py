@@ -15,8 +15,10 @@ View = dict[str, Any]
 TOP_PICKS = 12
 MOST_PEOPLE = 100
 MOST_LABELS = 15
+MOST_ARMS = 8
 MOST_LINES = 40
 LATEST_ROUNDS = 60
+LATEST_LINES = 24
 _ORDER = ("precision", "recall", "f1", "average_precision", "ap")
 _BY_CHANCE = ("audit", "random", "benchmark")
 _ACTIONS = ("review", "limit", "remove")
@@ -39,6 +41,8 @@ def view(history: History) -> View:
         "audit": next((grid(row) for row in reversed(rounds) if row["audit"]), None),
         "confusion": next((confusion(row) for row in reversed(rounds) if row["confusion"]), None),
         "picked": picked(rounds),
+        "yields": yields(latest),
+        "stop": stop(history, latest),
         "answers": answers(history, latest),
         "people": people(rounds),
         "totals": totals(rounds),
@@ -139,6 +143,36 @@ def picked(rounds: Sequence[RoundRow]) -> View | None:
             top = [{"pick": pick, "guess": _guess(pick), "missed": _missed(pick)} for pick in ranked[:TOP_PICKS]]
             return {"round": row, "top": top, "of": len(row["picks"])}
     return None
+
+
+def yields(rounds: Sequence[RoundRow]) -> View | None:
+    """What each arm of the latest round brought, and the shares of positives by arm in the rounds before."""
+    rounds = [row for row in rounds if row["yields"]]
+    if not rounds:
+        return None
+    *earlier, last = rounds
+    arms = list(dict.fromkeys(arm for row in earlier for arm in row["yields"]))
+    return {
+        "round": last,
+        "rows": [(arm, found, last["shares"].get(arm)) for arm, found in last["yields"].items()][:MOST_LINES],
+        "mixed": bool(last["shares"]),
+        "arms": arms[:MOST_ARMS],
+        "more": len(arms) > MOST_ARMS,
+        "earlier": [(row, [row["yields"].get(arm) for arm in arms[:MOST_ARMS]]) for row in earlier[-LATEST_LINES:]],
+    }
+
+
+def stop(history: History, rounds: Sequence[RoundRow]) -> View:
+    """The extrapolated curve in figures, and a row a round of how steady the model is and what mistakes still cost."""
+    told = history["stopping"]
+    bought = history["rounds"][-1]["labels_so_far"] if history["rounds"] else 0
+    needed = [{**row, "reached": row["labels"] is not None and row["labels"] <= bought} for row in told["needed"]]
+    return {
+        **told,
+        "needed": needed,
+        "lines": [row for row in rounds if row["stability"] or row["left"]][-LATEST_LINES:],
+        "audited": any(row["left"] and row["left"]["audited"] for row in rounds),
+    }
 
 
 def _guess(pick: PickRow) -> list[tuple[str, float]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hitl.compute import Compute, here
 from hitl.connectors import Connector
 from hitl.errors import CampaignError, ConfigError, ServerUnreachable
 from hitl.history import History, read_estimate
@@ -18,7 +19,7 @@ from hitl.policy import Policy
 from hitl.pool import Pool
 from hitl.report import rounds_table
 from hitl.report import write as write_report
-from hitl.rounds.collect import ask, mirror, pull, push, unanswered
+from hitl.rounds.collect import ask, in_hand, mirror, pull, push, unanswered
 from hitl.rounds.learn import fit, measure, resolve
 from hitl.rounds.pick import select
 from hitl.rounds.round import Metrics, Round, Status
@@ -62,13 +63,16 @@ class Campaign:
         ledger: Ledger | None = None,
         clock: Clock = utc_now,
         progress: Progress = silent,
+        compute: Compute | None = None,
     ) -> None:
         if not name or any(mark in name for mark in "/\\\n"):
             raise ConfigError(f"campaign {name!r}: the name must be one line without slashes")
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.ledger = ledger or Ledger(self.folder / "ledger.db", name, clock=clock)
-        self.walk = Walk(name, policy, pool, model, plan or Plan(), connector, self.ledger, self.folder, progress)
+        self.walk = Walk(
+            name, policy, pool, model, plan or Plan(), connector, self.ledger, self.folder, progress, compute or here()
+        )
         self.clock = clock
 
     def run(self, *, wait: float | None = None) -> Status:
@@ -199,8 +203,8 @@ class Campaign:
             return Status("running", f"round {number} of {last} is completed", number, next_steps=("hitl run",))
         if self.ledger.step(number, "push") is None or self.ledger.step(number, "pull") is not None:
             return Status("running", f"round {number} of {last} is on its way", number, next_steps=("hitl run",))
-        tasks = self.ledger.tasks(number)
-        left = len(unanswered(tasks, self.ledger.annotations(number), self.ledger.lost_tasks()))
+        tasks = in_hand(self.walk, number)
+        left = len(unanswered(tasks, self.ledger.annotations(), self.ledger.lost_tasks()))
         sentence = f"round {number} of {last} waits for people: {len(tasks) - left:,} of {len(tasks):,} tasks answered"
         return Status("waiting", sentence, number, len(tasks), len(tasks) - left, ("answer the tasks", "hitl run"))
 

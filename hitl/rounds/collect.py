@@ -9,6 +9,7 @@ import numpy as np
 
 from hitl.labels.settle import Settlement, settle
 from hitl.labels.voices import needs_third, voices
+from hitl.ledger import Writer
 from hitl.rounds.walk import Done, Walk
 from hitl.tasks.task import Asking, make_tasks
 from hitl.types import Annotation, Pick, Pull, Task
@@ -18,8 +19,13 @@ SKIPS = 3
 
 
 def ask(walk: Walk, number: int) -> Done:
-    """Picks become tasks: rendered for the form, with the model's answer and how many people are asked."""
-    picks = walk.ledger.picks(number)
+    """Picks become tasks: rendered for the form, with the model's answer and how many people are asked.
+
+    Those of the arm `relabel` have a task already, which is to be asked of one person more.
+    """
+    everything = walk.ledger.picks(number)
+    picks = [pick for pick in everything if pick.arm != "relabel"]
+    again = {task.key: task.overlap + 1 for task in _relabelled(walk, number)}
     positions = np.array([pick.position for pick in picks], dtype=np.int64)
     fitted = walk.fitted(number - 1)
     predicted: list[dict[str, float]] = [{} for _ in picks]
@@ -29,7 +35,29 @@ def ask(walk: Walk, number: int) -> Done:
     asking = Asking(campaign=walk.campaign, round=number, form=walk.form, model_id=fitted.model_id if fitted else "")
     rows = walk.pool.rows(positions).to_pylist()
     tasks = make_tasks(asking, picks, rows, predicted, _people(walk, number, picks))
-    return Done({"tasks": len(tasks)}, lambda writer: writer.add_tasks(tasks))
+
+    def write(writer: Writer) -> None:
+        writer.add_tasks(tasks)
+        writer.intend("overlap", again)
+
+    return Done({"tasks": len(tasks), "asked_again": len(again)}, write)
+
+
+def _relabelled(walk: Walk, number: int) -> list[Task]:
+    """Tasks of earlier rounds that a round asks somebody else about."""
+    again = {pick.item_id for pick in walk.ledger.picks(number) if pick.arm == "relabel"}
+    lost, version = walk.ledger.lost_tasks(), walk.policy.version
+    tasks = walk.ledger.tasks() if again else []
+    return [
+        task
+        for task in tasks
+        if task.item_id in again and task.round < number and task.key not in lost and task.policy_version == version
+    ]
+
+
+def in_hand(walk: Walk, number: int) -> list[Task]:
+    """The tasks that a round waits for: its own, and those that it asks again."""
+    return [*walk.ledger.tasks(number), *_relabelled(walk, number)]
 
 
 def _people(walk: Walk, number: int, picks: Sequence[Pick]) -> list[int]:
@@ -55,7 +83,7 @@ def pull(walk: Walk, number: int) -> Done | None:
     while True:
         changed = mirror(walk, walk.connector.pull(walk.ledger.cursor))
         moved += changed
-        tasks, annotations = walk.ledger.tasks(number), walk.ledger.annotations(number)
+        tasks, annotations = in_hand(walk, number), walk.ledger.annotations()
         open_tasks = set(unanswered(tasks, annotations, walk.ledger.lost_tasks()))
         waiting = len(open_tasks) > (1 - walk.plan.answered) * len(tasks)
         if changed or (not waiting and _ask_more(walk, number)):
@@ -69,7 +97,7 @@ def pull(walk: Walk, number: int) -> Done | None:
             if not moved:
                 walk.connector.ask_more({task.key: task.overlap for task in tasks if task.key in open_tasks})
             return None
-        return Done({"annotations": len(annotations), "unanswered": len(open_tasks)})
+        return Done({"annotations": len(walk.ledger.annotations(number)), "unanswered": len(open_tasks)})
 
 
 def _everything(walk: Walk) -> Pull:
@@ -110,7 +138,7 @@ def _ask_more(walk: Walk, number: int) -> bool:
     """Ask one more person where people disagree, or where one word is not enough; whether somebody must work again."""
     if not walk.plan.third_opinion:
         return False
-    tasks, lost = walk.ledger.tasks(number), walk.ledger.lost_tasks()
+    tasks, lost = in_hand(walk, number), walk.ledger.lost_tasks()
     annotations = walk.ledger.annotations()
     done = {task.key for task in tasks} - set(unanswered(tasks, annotations, lost)) - lost
     wanted = needs_third(annotations, tasks) | _open_after_one(walk, tasks, annotations)

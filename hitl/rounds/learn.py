@@ -8,19 +8,25 @@ from typing import Any
 
 import numpy as np
 
+from hitl.deciding import decide
 from hitl.errors import CampaignError
 from hitl.history import ComparisonRow, comparison_row, estimate_row
 from hitl.labels.settle import WorkerEstimate, answer_table, settle
 from hitl.ledger import Writer
 from hitl.metrics.agreement import krippendorff_alpha
 from hitl.metrics.compare import compare
+from hitl.metrics.prevalence import Drawn, pooled_prevalence
 from hitl.metrics.quality import confusion
 from hitl.metrics.quality import measure as measure_quality
 from hitl.metrics.sample import LabelledSample
 from hitl.models import Fitted
 from hitl.policy import Policy
+from hitl.rounds.stopping import audited_cost, steadiness
 from hitl.rounds.walk import Done, Walk
 from hitl.types import Estimate, Resolution, Targets
+
+POOL_SAMPLE = 20_000
+"""Items of the pool on which thresholds are set."""
 
 
 def resolve(walk: Walk, number: int) -> Done:
@@ -87,12 +93,44 @@ def fit(walk: Walk, number: int) -> Done:
     fitted = walk.model.fit(
         walk.features, targets, walk.rng(number, "fit"), multi_label=walk.policy.multi_label, card=card
     )
+    fitted = _deciding(walk, number, fitted)
     folder = f"models/{fitted.model_id}"
     fitted.save(walk.folder / folder)
     return Done(
         {"model_id": fitted.model_id, "training_items": len(targets)},
         lambda writer: writer.add_model(number, fitted.model_id, folder, dict(fitted.card)),
     )
+
+
+def _deciding(walk: Walk, number: int, fitted: Fitted) -> Fitted:
+    """The model with thresholds at which it gives each label as often as the draws so far say it occurs.
+
+    The audit draws and the random arms say it, never the benchmark: its figures must owe nothing to its labels.
+    """
+    draws = _draws(walk, number)
+    if not draws:
+        return fitted
+    predicted = fitted.predict(walk.features.take(walk.sample(number, POOL_SAMPLE)))
+    prior = decide(predicted.proba, None, walk.policy.multi_label).mean(axis=0)
+    return fitted.with_thresholds(pooled_prevalence(draws, prior), predicted.proba)
+
+
+def _draws(walk: Walk, number: int) -> list[Drawn]:
+    """The settled part of each round's audit draw and random arm, with what was settled before it."""
+    benchmark = walk.benchmark_items()
+    settled = {r.item_id: r for r in walk.ledger.resolutions(number) if r.labels is not None}
+    pool = int(walk.eligible(number).sum()) + len(walk.asked_positions()) - len(benchmark)
+    before: list[Resolution] = []
+    draws = []
+    for earlier in range(number + 1):
+        picks = [pick for pick in walk.ledger.picks(earlier) if pick.item_id in settled and pick.arm != "relabel"]
+        known = walk.one_hot(before).sum(axis=0)
+        for arm in ("audit", "random"):
+            mine = [pick for pick in picks if pick.arm == arm]
+            y = walk.one_hot([settled[pick.item_id] for pick in mine])
+            draws.append(Drawn(y, np.array([pick.inclusion or 1.0 for pick in mine]), known, len(before), pool))
+        before += [settled[pick.item_id] for pick in picks if pick.item_id not in benchmark]
+    return [draw for draw in draws if len(draw.y)]
 
 
 def measure(walk: Walk, number: int) -> Done:
@@ -117,6 +155,8 @@ def measure(walk: Walk, number: int) -> Done:
     output = {
         "confusion": confusion(benchmark) if benchmark else None,
         "comparison": _against(walk, number, benchmark, old, rng),
+        "stability": steadiness(walk, number, new, old),
+        "cost_left": audited_cost(walk, number, drawn, audit),
         "since_seed": _against(walk, number, benchmark, walk.fitted(0) if number > 1 else None, rng),
     }
 
@@ -143,10 +183,12 @@ def labelled_sample(walk: Walk, number: int, drawn: dict[str, float], fitted: Fi
         return None
     positions = walk.positions(r.item_id for r in settled)
     codes, regions = walk.regions
+    predicted = fitted.predict(walk.features.take(positions))
     return LabelledSample.of(
         walk.policy,
         settled,
-        fitted.predict(walk.features.take(positions)).proba,
+        predicted.proba,
+        thresholds=predicted.thresholds,
         inclusion=np.array([drawn[r.item_id] for r in settled]),
         reach=walk.pool.reach[positions],
         regions=[regions[code] for code in codes[positions]],

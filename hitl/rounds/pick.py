@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from hitl.compute.scanning import Eligible, Judge, ScanShards
+from hitl.compute.shards import Shards
+from hitl.compute.survey import Survey
 from hitl.models import Fitted
 from hitl.rounds.walk import Done, Walk
+from hitl.sampling.aims import Standing, aims
 from hitl.sampling.keywords import policy_keywords
-from hitl.sampling.scan import ScanBatch, scan
+from hitl.sampling.known import know
+from hitl.sampling.mix import Yield, adapted, rarity
+from hitl.sampling.scan import Job, Scan, ScanBatch, Scanner
+from hitl.sampling.second_opinions import second_opinions
 from hitl.sampling.seed import SeedPool, seed_select
+from hitl.sampling.select import Before, Reading
 from hitl.sampling.select import select as choose
-from hitl.sampling.view import Stakes, Viewer
-from hitl.types import Selection
+from hitl.sampling.view import Viewer
+from hitl.types import Bools, Known, Pick, Resolution, Selection
 
 BATCH = 65_536
 
@@ -30,6 +40,8 @@ def select(walk: Walk, number: int) -> Done:
 def _seed(walk: Walk, number: int) -> Selection:
     pool = walk.pool
     codes, names = walk.strata
+    embeddings = walk.features.embeddings
+    features = walk.features.take if embeddings is None else lambda at: np.asarray(embeddings[at])
     seed_pool = SeedPool(
         keys=pool.keys,
         reach=pool.reach,
@@ -38,33 +50,158 @@ def _seed(walk: Walk, number: int) -> Selection:
         ids=pool.ids,
         texts=pool.texts if walk.has_text else None,
         text_batches=walk.text_batches if walk.has_text else None,
-        features=walk.features.take,
+        features=features,
+        exemplars=walk.exemplars,
         eligible=walk.eligible(number),
     )
     return seed_select(seed_pool, walk.plan, policy_keywords(walk.policy), seed=walk.seed(number, "select"))
 
 
 def _active(walk: Walk, number: int, fitted: Fitted) -> Selection:
-    names = walk.regions[1]
-    viewer = Viewer(walk.policy, names, walk.seed(number, "select"))
-    found = scan(
-        _batches(walk, number, fitted, viewer),
-        walk.plan,
+    settled = [r for r in walk.ledger.resolutions(number - 1) if r.labels is not None]
+    learned = [r for r in settled if r.item_id not in walk.benchmark_items()]
+    shares = adapted(walk.plan, yields(walk, number, settled))
+    survey = Survey.of(walk.pool, walk.plan.strata)
+    job = Job(
+        plan=walk.plan,
+        aims=aims(walk.plan, _standing(walk, learned), shares),
         strata=walk.strata[1],
-        stakes=Stakes.of(walk.policy, names, walk.pool.reach),
+        stakes=survey.stakes(walk.policy),
         seed=walk.seed(number, "select"),
     )
-    asked = walk.pool.texts(walk.asked_positions()) if walk.has_text else []
-    return choose(found, walk.plan, ids=walk.pool.ids, texts=walk.pool.texts if walk.has_text else None, asked=asked)
+    known = _known(walk, number, learned)
+    found = _scan(walk, number, fitted, job, known, survey)
+    asked = walk.asked_positions()
+    embeddings = walk.features.embeddings
+    before = Before(walk.pool.texts(asked) if walk.has_text else (), None if embeddings is None else embeddings[asked])
+    selection = choose(found, walk.plan, _reading(walk, fitted), walk.rng(number, "spread"), before)
+    return Selection(
+        (*selection.picks, *_again(walk, number, fitted, learned)), {**selection.pool_stats, "shares": shares}
+    )
 
 
-def _batches(walk: Walk, number: int, fitted: Fitted, viewer: Viewer) -> Iterator[ScanBatch]:
-    """The pool as the scan reads it; one batch in memory at a time."""
-    pool, regions, strata, eligible = walk.pool, walk.regions[0], walk.strata[0], walk.eligible(number)
-    for start in range(0, len(pool), BATCH):
-        stop = min(start + BATCH, len(pool))
-        walk.progress(f"round {number}: scoring the pool", start, len(pool))
-        proba: Any = fitted.predict(walk.features.slice(start, stop)).proba
-        rows = slice(start, stop)
-        view = viewer.view(pool.keys[rows], proba, pool.reach[rows], regions[rows])
-        yield ScanBatch(np.arange(start, stop), view, strata[rows], eligible[rows])
+def _again(walk: Walk, number: int, fitted: Fitted, learned: Sequence[Resolution]) -> list[Pick]:
+    """Second opinions on what is settled under the present policy, by the plan's share."""
+    count = walk.plan.counts()["relabel"]
+    current = [r for r in learned if r.policy_version == walk.policy.version] if count else []
+    if not current:
+        return []
+    at = walk.positions(r.item_id for r in current)
+    viewer = Viewer(walk.policy, walk.regions[1], walk.seed(number, "relabel"))
+    proba = fitted.predict(walk.features.take(at)).proba
+    view = replace(
+        viewer.view(walk.pool.keys[at], proba, walk.pool.reach[at], walk.regions[0][at]),
+        settled=walk.one_hot(current),
+        confidence=np.array([r.confidence for r in current]),
+    )
+    return second_opinions(view, at, walk.pool.ids, count)
+
+
+def _scan(walk: Walk, number: int, fitted: Fitted, job: Job, known: Known | None, survey: Survey) -> Scan:
+    """The scan by the features that are cached here; other machines read and judge the pool's files themselves."""
+    viewer, label = Viewer(walk.policy, survey.regions, job.seed), f"round {number}: scoring the pool"
+    if not walk.compute.travels:
+        here = ScanPool(walk, fitted, viewer, job, known, walk.eligible(number), label)
+        return walk.compute.run(here, walk.progress).result()
+    asked = Eligible(np.sort(walk.pool.keys[walk.asked_positions()]), walk.plan.replay, number)
+    judge = Judge.with_model(walk.features.reader, fitted)
+    there = ScanShards(Shards.of(walk.pool), survey, viewer, job, judge, asked, known, label)
+    return walk.compute.run(there, walk.progress).result()
+
+
+@dataclass(frozen=True, eq=False)
+class ScanPool:
+    """The pass over a pool whose features are cached: `BATCH` items a block, each scored and fed to a scanner."""
+
+    walk: Walk
+    fitted: Fitted
+    viewer: Viewer
+    job: Job
+    known: Known | None
+    eligible: Bools
+    label: str
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """Items of each block."""
+        n = len(self.walk.pool)
+        return [min(BATCH, n - start) for start in range(0, n, BATCH)]
+
+    def nothing(self) -> Scanner:
+        """A scanner that has seen nothing."""
+        return Scanner(self.job)
+
+    def run(self, block: int) -> Scanner:
+        """What a scanner keeps of one block."""
+        walk = self.walk
+        rows = slice(block * BATCH, block * BATCH + self.sizes[block])
+        predicted = self.fitted.predict(walk.features.slice(rows.start, rows.stop))
+        embeddings = walk.features.embeddings
+        view = self.viewer.view(
+            walk.pool.keys[rows],
+            predicted.proba,
+            walk.pool.reach[rows],
+            walk.regions[0][rows],
+            embeddings=None if embeddings is None else embeddings[rows],
+            committee=predicted.committee,
+            known=self.known,
+        )
+        scanner = Scanner(self.job)
+        scanner.feed(ScanBatch(np.arange(rows.start, rows.stop), view, walk.strata[0][rows], self.eligible[rows]))
+        return scanner
+
+
+def _reading(walk: Walk, fitted: Fitted) -> Reading:
+    embeddings = walk.features.embeddings
+
+    def column(name: str) -> Any:
+        codes = walk.pool.codes(name)[0]
+        return lambda at: codes[at]
+
+    return Reading(
+        ids=walk.pool.ids,
+        texts=walk.pool.texts if walk.has_text else None,
+        embeddings=None if embeddings is None else lambda at: np.asarray(embeddings[at]),
+        proba=lambda at: fitted.predict(walk.features.take(at)).proba,
+        multi_label=walk.policy.multi_label,
+        columns={name: column(name) for name in walk.plan.caps if name != "cluster"},
+    )
+
+
+def _standing(walk: Walk, learned: Sequence[Resolution]) -> Standing:
+    counts = Counter(label for r in learned for label in r.labels or ())
+    violating = [label.name for label in walk.policy.labels if label.violating]
+    return Standing({name: counts[name] for name in violating}, len(learned), walk.pool.columns.reach is not None)
+
+
+def _known(walk: Walk, number: int, learned: Sequence[Resolution]) -> Known | None:
+    """What the campaign knows of the space of embeddings: labelled items, and positives with the policy's exemplars."""
+    embeddings = walk.features.embeddings
+    if embeddings is None:
+        return None
+    rows, y = [np.asarray(embeddings[walk.positions(r.item_id for r in learned)])], [walk.one_hot(learned)]
+    for label, exemplars in walk.exemplars.items():
+        answers = np.zeros((len(exemplars), len(walk.policy.names)))
+        answers[:, walk.policy.names.index(label)] = 1
+        rows.append(exemplars)
+        y.append(answers)
+    return know(np.concatenate(rows), np.concatenate(y), walk.policy.violating, walk.rng(number, "known"))
+
+
+def yields(walk: Walk, number: int, settled: Sequence[Resolution]) -> list[Yield]:
+    """What each arm brought in the active rounds before this one, by what is settled now."""
+    labels = {r.item_id: r.labels or () for r in settled}
+    violating = {label.name for label in walk.policy.labels if label.violating}
+    counts = Counter(label for given in labels.values() for label in given)
+    rare = rarity({name: counts[name] for name in violating}, len(labels))
+    found: list[Yield] = []
+    for before in range(1, number):
+        comparison = (walk.ledger.step(before, "measure") or {}).get("comparison")
+        gain = (comparison or {}).get("difference", {}).get("value") or 0.0
+        by_arm: dict[str, list[float]] = defaultdict(list)
+        for pick in walk.ledger.picks(before):
+            if pick.item_id in labels:
+                worth = [rare[label] for label in labels[pick.item_id] if label in violating]
+                by_arm[pick.arm].append(max(worth, default=0.0))
+        found += [Yield(before, arm, len(worth), sum(worth), gain) for arm, worth in by_arm.items()]
+    return found

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 import hitl
-from hitl.history import History, LabelRow, PickRow, RoundRow, estimate_row, read_estimate
+from hitl.history import History, LabelRow, PickRow, RoundRow, YieldRow, estimate_row, read_estimate
 from hitl.labels.voices import latest
 from hitl.metrics.operations import operations
 from hitl.rounds.collect import unanswered
 from hitl.rounds.round import Status
+from hitl.rounds.stopping import left_over, stopping
 from hitl.rounds.walk import Walk
 from hitl.sampling.why import explain
 from hitl.types import Annotation, Pick, Resolution
@@ -28,6 +29,7 @@ HEADLINE = "macro_f1"
 def history(walk: Walk, status: Status, now: str) -> History:
     """The whole campaign; O(picks) values, and one read of the pool's reach and facets."""
     policy, pool = walk.policy, walk.pool
+    plan = walk.plan.model_dump(mode="json")
     rounds = [_round(walk, row["round"]) for row in walk.ledger.rounds()]
     return History(
         campaign=walk.campaign,
@@ -52,10 +54,11 @@ def history(walk: Walk, status: Status, now: str) -> History:
             "fingerprint": pool.fingerprint,
         },
         model={"kind": walk.model.kind, **walk.model.options()},
-        plan=walk.plan.model_dump(mode="json"),
+        plan=plan,
         connector={"kind": walk.connector.kind, "url": walk.ledger.project},
         headline=HEADLINE,
         rounds=rounds,
+        stopping=stopping(rounds, HEADLINE, plan.get("target"), walk.rng(len(rounds), "stopping")),
     )
 
 
@@ -134,7 +137,7 @@ def _round(walk: Walk, number: int) -> RoundRow:
     record = _Record(ledger.picks(number), ledger.annotations(number), settled, ledger.steps(number))
     mine = [settled[item] for item in asked if item in settled]
     left = len(unanswered(tasks, record.annotations, ledger.lost_tasks()))
-    measured = record.output("measure")
+    measured, scanned = record.output("measure"), record.output("select").get("pool", {})
     alphas = ledger.metrics(number, "agreement")
     told = record.output("resolve").get("workers", [])
     accuracy = {worker["worker"]: read_estimate(worker["accuracy"]) for worker in told}
@@ -151,6 +154,8 @@ def _round(walk: Walk, number: int) -> RoundRow:
         started=row["started"],
         completed=record.steps["measure"]["completed"] if "measure" in record.steps else None,
         arms=dict(Counter(pick.arm for pick in record.picks)),
+        yields=_yields(walk, record),
+        shares={arm: float(share) for arm, share in scanned.get("shares", {}).items()},
         strata=dict(Counter(pick.stratum for pick in record.picks)),
         folded=sum(pick.stands_for - 1 for pick in record.picks),
         tasks=len(tasks),
@@ -168,6 +173,8 @@ def _round(walk: Walk, number: int) -> RoundRow:
         since_seed=measured.get("since_seed"),
         confusion=measured.get("confusion"),
         agreement=estimate_row(alphas[0]) if alphas else None,
+        stability=measured.get("stability"),
+        left=left_over(scanned, measured),
         people=list(work.people),
         seconds_a_task=None if np.isnan(work.seconds.value) else work.seconds.value,
         seconds_total=work.seconds_total,
@@ -175,6 +182,20 @@ def _round(walk: Walk, number: int) -> RoundRow:
         machine_seconds={name: step["seconds"] for name, step in record.steps.items()},
         picks=_picks(walk, number, record),
     )
+
+
+def _yields(walk: Walk, record: _Record) -> dict[str, YieldRow]:
+    """What each arm's picks came to."""
+    violating = {label.name for label in walk.policy.labels if label.violating}
+    yields: dict[str, YieldRow] = {}
+    for pick in record.picks:
+        brought = yields.setdefault(pick.arm, YieldRow(picks=0, resolved=0, positives=0))
+        brought["picks"] += 1
+        resolution = record.resolutions.get(pick.item_id)
+        if resolution is not None and resolution.labels is not None:
+            brought["resolved"] += 1
+            brought["positives"] += not violating.isdisjoint(resolution.labels)
+    return yields
 
 
 def _picks(walk: Walk, number: int, record: _Record) -> list[PickRow]:

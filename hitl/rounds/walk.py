@@ -12,6 +12,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from hitl.compute import Compute
+from hitl.compute.shards import Shards
 from hitl.connectors import Connector
 from hitl.errors import ConfigError, PolicyError
 from hitl.ledger import Ledger, Writer
@@ -19,9 +21,10 @@ from hitl.models import Features, Fitted, Model, load_model
 from hitl.policy import Policy
 from hitl.pool import Pool
 from hitl.sampling.plan import Plan
+from hitl.sampling.uniforms import draws
 from hitl.sampling.view import join_strata
 from hitl.tasks.form import Form
-from hitl.types import Bools, Floats, Ints, Progress, Resolution
+from hitl.types import Bools, Embeddings, Floats, Ints, Progress, Resolution
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Walk:
     ledger: Ledger
     folder: Path
     progress: Progress
+    compute: Compute
 
     @cached_property
     def form(self) -> Form:
@@ -61,6 +65,16 @@ class Walk:
     def features(self) -> Features:
         """The pool as the model reads it: computed once, cached on disk."""
         return self.model.features(self.pool, self.folder / "cache", self.progress)
+
+    @cached_property
+    def exemplars(self) -> dict[str, Embeddings]:
+        """Embeddings of the examples that the policy gives of each violating label; none where the model has none."""
+        texts = {label.name: label.examples for label in self.policy.labels if label.violating and label.examples}
+        if self.features.embeddings is None or not self.has_text:
+            return {}
+        read = {name: self.features.reader.read(list(examples))[1] for name, examples in texts.items()}
+        found = {name: rows[rows.any(axis=1)] for name, rows in read.items() if rows is not None}
+        return {name: rows for name, rows in found.items() if len(rows)}
 
     @cached_property
     def regions(self) -> tuple[Ints, tuple[str, ...]]:
@@ -100,6 +114,14 @@ class Walk:
         free = np.ones(len(self.pool), dtype=bool) if self.wave is None else self.wave <= number
         free[self.asked_positions()] = False
         return free
+
+    def sample(self, number: int, size: int) -> Ints:
+        """Positions of items drawn evenly from those in play, ascending: the same in every round, later ones added."""
+        drawn = draws(self.pool.keys, self.seed(0, "sample"))
+        if self.wave is not None:
+            drawn = np.where(self.wave <= number, drawn, np.inf)
+        size = min(size, int(np.isfinite(drawn).sum()))
+        return np.sort(np.argpartition(drawn, size - 1)[:size]) if size else np.zeros(0, dtype=np.int64)
 
     def asked_positions(self) -> Ints:
         """Where the items stand that people were asked about."""
@@ -156,6 +178,8 @@ class Walk:
                 f"policy {self.policy.name}: its text changed, but it is still version {self.policy.version}; "
                 "give it a new version (and a `migration` for labels that were renamed), then call again"
             )
+        if self.compute.travels:
+            Shards.of(self.pool)
         for row in self.ledger.rounds()[-1:]:
             if row["policy_version"] != self.policy.version and self.ledger.step(row["round"], "measure") is None:
                 raise PolicyError(

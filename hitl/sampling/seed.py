@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hitl.errors import ConfigError
 from hitl.sampling.candidates import Candidates, join, rank_within
-from hitl.sampling.diverse import allocate, typical
 from hitl.sampling.fold import Folded, fold
 from hitl.sampling.keywords import matches
+from hitl.sampling.known import nearest
+from hitl.sampling.picks import make_picks
 from hitl.sampling.plan import Plan
-from hitl.sampling.select import make_picks
 from hitl.sampling.sketch import Draw, ProbabilityDraw, TopM
+from hitl.sampling.typical import allocate, typical
 from hitl.sampling.uniforms import derive, draws
 from hitl.sampling.view import check_quotas
-from hitl.types import Arm, Bools, Floats, Ints, Keys, Pick, Selection
+from hitl.types import Arm, Bools, Embeddings, Floats, Ints, Keys, Pick, Selection
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,7 +45,8 @@ class SeedPool:
     ids: Callable[[Ints], list[str]]
     texts: Callable[[Ints], list[str]] | None = None
     text_batches: Callable[[], Iterable[tuple[int, pa.Array | pa.ChunkedArray]]] | None = None
-    features: Callable[[Ints], Any] | None = None  # (n, f), scipy sparse or dense
+    features: Callable[[Ints], Any] | None = None  # (n, f), scipy sparse or dense; embeddings are taken as they are
+    exemplars: Mapping[str, Embeddings] = field(default_factory=dict)  # label → (e, d), where features are embeddings
     eligible: Bools | None = None
 
     def __len__(self) -> int:
@@ -87,31 +89,34 @@ def benchmark_draw(pool: SeedPool, plan: Plan, seed: int) -> Draw:
 
 
 def seed_select(pool: SeedPool, plan: Plan, keywords: Mapping[str, Sequence[str]], *, seed: int) -> Selection:
-    """Choose the seed round: `benchmark` from the whole pool, then `keyword`, `diverse` and `random` from the rest.
+    """Choose the seed round: `benchmark` from the whole pool; `keyword`, `exemplar`, `diverse`, `random` from the rest.
 
     `keywords` are those of each violating label (`policy_keywords`): labels share the arm equally, and one without
-    matches gives its share to the others. Within an arm strata take turns (keyword) or get places by the root of
-    their size (diverse), so that each appears if it can; the random arm is even over the pool. What repeats a
-    benchmark item or an earlier pick is not asked, so that the benchmark is not learned by heart. What an arm cannot
-    fill goes to the next. `pool_stats`: `seen`, `eligible`, `strata`, `planned`, `passed_on`, `unfilled`, `folded`,
-    `keyword_matches` (by label). The same pool, plan and seed give the same picks.
+    matches gives its share to the others; so they do with what is nearest to their exemplars (seeding with what is
+    known of a rare class: Ein-Dor et al. 2020; Kirk et al. 2022). Within an arm strata take turns (keyword, exemplar)
+    or get places by the root of their size (diverse), so that each appears if it can; the random arm is even over the
+    pool. What repeats a benchmark item or an earlier pick is not asked, so that the benchmark is not learned by heart.
+    What an arm cannot fill goes to the next. `pool_stats`: `seen`, `eligible`, `strata`, `planned`, `passed_on`,
+    `unfilled`, `folded`, `keyword_matches` (by label). The same pool, plan and seed give the same picks.
 
     One pass over the texts and O(N) time besides, O(N) bytes of memory, and the clustering of 5,000 items. Raises
     `ConfigError` when the benchmark takes the whole pool or a quota names no stratum.
 
     >>> keys = np.arange(9, dtype=np.uint64)
     >>> pool = SeedPool(keys, np.ones(9), np.zeros(9, dtype=np.int64), ("",), ids=lambda rows: [f"i{r}" for r in rows])
-    >>> seed_select(pool, Plan(benchmark=4, seed_budget=3, keyword=0, diverse=0), {}, seed=1)
+    >>> seed_select(pool, Plan(benchmark=4, seed_budget=3, keyword=0, exemplar=0, diverse=0), {}, seed=1)
     Selection(7 picks: benchmark 4, random 3)
     """
     check_quotas(plan.quotas, pool.names)
-    planned = plan.seed_arms()
+    planned = plan.seed_counts()
     drawn = benchmark_draw(pool, plan, seed)
     round_ = _SeedRound(pool, plan, seed, drawn)
     matched = round_.keyword(keywords, planned["keyword"])
     passed_on = {"keyword": planned["keyword"] - round_.count("keyword")}
-    round_.diverse(planned["diverse"] + passed_on["keyword"])
-    passed_on["diverse"] = planned["diverse"] + passed_on["keyword"] - round_.count("diverse")
+    round_.exemplar(planned["exemplar"] + passed_on["keyword"])
+    passed_on["exemplar"] = planned["exemplar"] + passed_on["keyword"] - round_.count("exemplar")
+    round_.diverse(planned["diverse"] + passed_on["exemplar"])
+    passed_on["diverse"] = planned["diverse"] + passed_on["exemplar"] - round_.count("diverse")
     round_.random(planned["random"] + passed_on["diverse"])
     picks = [*round_.picks("benchmark", drawn.items, inclusion=drawn.inclusion), *round_.chosen]
     counts = np.bincount(pool.strata[pool.open()], minlength=len(pool.names))
@@ -162,15 +167,40 @@ class _SeedRound:
                 rows = start + np.flatnonzero(matches(texts, keywords[label]) & open_)
                 matched[label] += len(rows)
                 tops[label].feed(self.pool.items(rows, derive(self.seed, "keyword")))
-        found = [_in_turn(tops[label].result(), depth) for label in labels]
-        queues = np.split(np.arange(sum(map(len, found))), np.cumsum([len(items) for items in found])[:-1])
-        items = join(found)
-        parts = {
-            f"keyword {label}": np.isin(items.positions, mine.positions).astype(np.float64)
-            for label, mine in zip(labels, found, strict=True)
-        }
-        self._take("keyword", replace(items, parts=parts), queues, want)
+        found = {label: _in_turn(tops[label].result(), depth) for label in labels}
+        self._take_by_label("keyword", found, want)
         return matched
+
+    def exemplar(self, want: int) -> None:
+        """Fill the exemplar arm with the items nearest to what the policy shows of each label."""
+        exemplars = self.pool.exemplars
+        if not (want and exemplars and self.pool.features):
+            return
+        depth = max(want, self.plan.shortlist * -(-want // len(exemplars)))
+        tops = {label: TopM(depth, len(self.pool.names)) for label in exemplars}
+        for rows in _chunks(self.open):
+            items, embeddings = self.pool.items(rows, derive(self.seed, "exemplar")), self.pool.features(rows)
+            for label, examples in exemplars.items():
+                tops[label].feed(replace(items, scores=np.maximum(nearest(embeddings, examples), 0.0)))
+        found = {}
+        for label in exemplars:
+            items = tops[label].result()
+            ranked = items.take(items.scores > 0).ranked()
+            found[label] = ranked.take(np.lexsort((rank_within(ranked.strata),))[:depth])
+        self._take_by_label("exemplar", found, want)
+
+    def _take_by_label(self, arm: Arm, found: Mapping[str, Candidates], want: int) -> None:
+        """Fill an arm from the items found for each label, labels in turn."""
+        sizes = [len(items) for items in found.values()]
+        queues = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
+        items = join(found.values())
+        if not len(items):
+            return
+        parts = {
+            f"{arm} {label}": np.isin(items.positions, mine.positions).astype(np.float64)
+            for label, mine in found.items()
+        }
+        self._take(arm, replace(items, parts=parts), queues, want)
 
     def diverse(self, want: int) -> None:
         """Fill the diverse arm."""

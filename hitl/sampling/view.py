@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,7 +15,7 @@ from hitl.errors import ConfigError
 from hitl.policy import Costs, Policy
 from hitl.sampling.plan import Plan
 from hitl.sampling.uniforms import draws
-from hitl.types import Floats, Ints, Keys, PoolView, Proba
+from hitl.types import Embeddings, Floats, Ints, Keys, Known, PoolView, Proba
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +37,21 @@ class Viewer:
     def _costs(self) -> Costs:
         return self.policy.costs(self.regions)
 
-    def view(self, keys: Keys, proba: Proba, reach: Floats, regions: Ints) -> PoolView:
-        """A view of n items: keys (n,), proba (n, k), reach (n,), region codes (n,). O(n k) time and memory."""
+    def view(
+        self,
+        keys: Keys,
+        proba: Proba,
+        reach: Floats,
+        regions: Ints,
+        *,
+        embeddings: Embeddings | None = None,
+        committee: Proba | None = None,
+        known: Known | None = None,
+    ) -> PoolView:
+        """A view of n items: keys (n,), proba (n, k), reach (n,), region codes (n,). O(n k) time and memory.
+
+        Embeddings (n, d), the committee's probabilities (h, n, k) and what is known are handed through as they are.
+        """
         costs = self._costs
         return PoolView(
             keys=keys,
@@ -46,11 +60,67 @@ class Viewer:
             multi_label=self.policy.multi_label,
             violating=self.policy.violating,
             reach=reach,
-            severity=costs.severity[regions],
-            benign_cost=costs.benign_cost[regions],
-            act_at=costs.act_at[regions],
+            severity=_by_item(costs.severity, regions),
+            benign_cost=_by_item(costs.benign_cost, regions),
+            act_at=_by_item(costs.act_at, regions),
             draw=draws(keys, self.seed),
+            cuts=_by_item(costs.cuts, regions),
+            embeddings=embeddings,
+            committee=committee,
+            known=known,
         )
+
+
+def _by_item(table: Floats, regions: Ints) -> Floats:
+    if len(table) == 1:  # one region: every item reads the same row, none needs a copy
+        return np.broadcast_to(table[0], (len(regions), *table.shape[1:]))
+    return np.take(table, regions, axis=0)
+
+
+def one_label(view: PoolView, label: int) -> PoolView:
+    """The view of one label as a question of its own, by its column: the same n items. O(n k) time, O(n) memory.
+
+    In a multi-label view k = 1, the question being whether the label applies. In a single-label one k = 2: the label,
+    and before it its strongest rival, so that the margin is that between the two, wherever the others stand; the two
+    probabilities do not add up to 1. Of what is known it keeps the anchors of that label alone.
+
+    >>> view = one_label(example_view([[0.2, 0.5, 0.3]]), 2)
+    >>> view.labels, view.proba
+    (('not l2', 'l2'), array([[0.5, 0.3]], dtype=float32))
+    """
+    only = slice(label, label + 1)
+
+    def columns(table: Any, rival: Any) -> Any:
+        """A table (…, k) cut to the label, with what stands for its rival before it."""
+        if table is None or view.multi_label:
+            return None if table is None else table[..., only]
+        return np.concatenate([rival(table), table[..., only]], axis=-1)
+
+    def strongest(proba: Proba) -> Proba:
+        others = [proba[..., column] for column in range(proba.shape[-1]) if column != label]
+        return np.asarray(np.maximum.reduce(others) if others else np.zeros(proba.shape[:-1], np.float32))[..., None]
+
+    def never(table: Floats) -> Floats:
+        return np.full_like(table[..., only], np.inf)
+
+    known, cuts = view.known, view.cuts
+    single = () if view.multi_label else (view.embeddings[:0] if view.embeddings is not None else _NOWHERE,)
+    return replace(
+        view,
+        proba=columns(view.proba, strongest),
+        labels=view.labels[only] if view.multi_label else (f"not {view.labels[label]}", view.labels[label]),
+        violating=columns(view.violating, lambda table: np.zeros(1, dtype=np.bool_)),
+        severity=columns(view.severity, lambda table: np.zeros_like(table[..., only])),
+        benign_cost=columns(view.benign_cost, lambda table: table[..., only]),
+        act_at=columns(view.act_at, never),
+        cuts=None if cuts is None else np.moveaxis(columns(np.moveaxis(cuts, 1, 2), never), 2, 1),
+        committee=columns(view.committee, strongest),
+        known=None if known is None else replace(known, anchors=(*single, *known.anchors[only])),
+        settled=columns(view.settled, lambda table: 1 - table[..., only]),
+    )
+
+
+_NOWHERE = np.empty((0, 0), dtype=np.int16)
 
 
 @dataclass(frozen=True)

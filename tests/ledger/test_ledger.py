@@ -35,17 +35,18 @@ def ledger(tmp_path):
 
 def test_what_is_written_comes_back(ledger):
     pick = Pick(5, "item-5", "audit", 0.7, {"margin": 0.9}, inclusion=0.01, stratum="de", stands_for=4)
+    served = Pick(6, "item-6", "contested", 0.7, {"margin": 0.9}, label="spam")
     resolution = Resolution("item-5", 5, ("spam",), 0.9, "majority", "1", ("1", "2"), {"unsure": 1})
     open_one = replace(resolution, item_id="item-6", labels=None)
     none = replace(resolution, item_id="item-7", labels=())
     figure = Estimate("recall", 0.5, 0.25, 0.75, 40, label="spam", method="bootstrap")
     unknown = Estimate("recall", float("nan"), 0.0, 1.0, 0, label="threat")
     with ledger.transaction() as writer:
-        writer.add_picks(0, [pick])
+        writer.add_picks(0, [pick, served])
         writer.add_resolutions(0, [resolution, open_one, none])
         writer.add_model(0, "m-1", "models/m-1", {"items": 3})
         writer.add_metrics(0, "benchmark", "m-1", [figure, unknown])
-    assert ledger.picks(0) == [pick]
+    assert ledger.picks(0) == [pick, served]
     assert ledger.resolutions(0) == [resolution, open_one, none]
     assert ledger.model(0)["card"] == {"items": 3}
     back = ledger.metrics(0, "benchmark")

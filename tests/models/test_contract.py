@@ -1,6 +1,7 @@
 """What every kind of model must do. A new kind joins with one line in `RECIPES`."""
 
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from hitl.deciding import decide
 from hitl.errors import ModelError
-from hitl.models import Features, Fitted, Model, load_model, make_model
+from hitl.models import Features, Fitted, Model, Reader, load_model, make_model
 from hitl.models.text_linear import TextLinear
 from hitl.pool import Pool
 from hitl.types import Targets
@@ -18,6 +20,8 @@ RECIPES: dict[str, Callable[[], Model]] = {
     "text_linear": lambda: TextLinear(buckets=1 << 12),
     "text_linear across words": lambda: TextLinear(word=(1, 1), char=(2, 4), buckets=1 << 10, within_words=False),
     "text_linear unweighted": lambda: TextLinear(buckets=1 << 12, class_weight=None, C=5.0),
+    "text_linear plain": lambda: TextLinear(buckets=1 << 12, lsa=0, naive_bayes=0.0),
+    "text_linear with heads": lambda: TextLinear(buckets=1 << 12, lsa=8, lsa_scale=3.0, heads=3),
 }
 LABELS = ("fine", "rude", "spam")
 WORDS = {"fine": "plim morv grint", "rude": "zonk wub zonkish", "spam": "bliz bliz 999"}
@@ -63,6 +67,7 @@ def everything(fitted: Fitted, features: Features) -> np.ndarray:
 def test_they_keep_the_protocols(model: Model, features: Features) -> None:
     assert isinstance(model, Model)
     assert isinstance(features, Features)
+    assert isinstance(features.reader, Reader)
     assert isinstance(fit(model, features, one_label()), Fitted)
     assert make_model(model.kind, json.loads(json.dumps(model.options()))) == model
 
@@ -133,6 +138,83 @@ def test_texts_are_scored_as_the_pool_is(model: Model, features: Features, pool:
     fitted = fit(model, features, one_label())
     predicted = fitted.predict_texts(pool.texts(np.arange(N)))
     assert (predicted.proba == everything(fitted, features)).all()
+
+
+def test_the_reader_reads_texts_as_the_features_were_made(model: Model, features: Features, pool: Pool) -> None:
+    order = np.random.default_rng(5).permutation(N)
+    reader = pickle.loads(pickle.dumps(features.reader))
+    for start in range(0, N, 13):
+        rows = order[start : start + 13]
+        x, embeddings = reader.read(pool.texts(rows))
+        assert (x != features.take(rows)).nnz == 0
+        assert (embeddings is None) == (features.embeddings is None)
+        if embeddings is not None:
+            assert embeddings.dtype == np.int16
+            assert (embeddings == features.embeddings[rows]).all()
+    assert reader.read([])[0].shape[0] == 0
+
+
+def test_embeddings_are_rows_of_length_one_on_the_grid(features: Features, pool: Pool) -> None:
+    if features.embeddings is None:
+        return
+    assert features.embeddings.shape[0] == N
+    lengths = np.linalg.norm(features.embeddings.astype(float) / 2048, axis=1)
+    np.testing.assert_allclose(lengths, 1, atol=0.01)
+    cosines = features.embeddings.astype(float) @ features.embeddings.T / 2048**2
+    same = truth()[:, None] == truth()
+    assert cosines[same].mean() > cosines[~same].mean() + 0.1
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_heads_are_a_committee_of_the_same_shape(model: Model, features: Features, multi_label: bool) -> None:
+    heads = model.options()["heads"]
+    fitted = fit(model, features, one_label(), multi_label)
+    predicted = fitted.predict(features.slice(0, N))
+    if not heads:
+        assert predicted.committee is None
+        return
+    committee = predicted.committee
+    assert (committee.shape, committee.dtype) == ((heads, N, 3), np.float32)
+    assert (committee[0] != committee[1]).any()
+    assert (fit(model, features, one_label(), multi_label).predict(features.slice(0, N)).committee == committee).all()
+    other = fit(model, features, one_label(), multi_label, seed=1).predict(features.slice(0, N))
+    assert (other.committee != committee).any()
+    assert (other.proba == predicted.proba).all()
+    parts = [fitted.predict(features.slice(start, start + 7)).committee for start in range(0, N, 7)]
+    assert (np.concatenate(parts, axis=1) == committee).all()
+
+
+def test_heads_disagree_more_where_labels_are_scarce(model: Model, features: Features) -> None:
+    if not model.options()["heads"]:
+        return
+    spread = [
+        fit(model, features, one_label(m)).predict(features.slice(0, N)).committee.std(axis=0).mean() for m in (9, 80)
+    ]
+    assert spread[0] > 1.2 * spread[1]
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_thresholds_decide_and_change_no_probability(
+    model: Model, features: Features, multi_label: bool, tmp_path: Path
+) -> None:
+    fitted = fit(model, features, one_label(), multi_label)
+    proba = everything(fitted, features)
+    assert fitted.predict(features.slice(0, N)).thresholds is None
+    prevalence = np.array([0.2, 0.5, 0.3])
+    deciding = fitted.with_thresholds(prevalence, proba)
+    predicted = deciding.predict(features.slice(0, N))
+    assert (predicted.proba == proba).all()
+    shares = decide(predicted.proba, predicted.thresholds, multi_label).mean(axis=0)
+    np.testing.assert_allclose(shares, prevalence, atol=0.05)
+    assert deciding.model_id != fitted.model_id
+    assert deciding.card["thresholds"] == predicted.thresholds.tolist()
+    again = load_model(deciding.save(tmp_path / "model"))
+    assert again.model_id == deciding.model_id
+    assert (again.predict(features.slice(0, N)).thresholds == predicted.thresholds).all()
+    card = json.loads((tmp_path / "model" / "card.json").read_text())
+    (tmp_path / "model" / "card.json").write_text(json.dumps({**card, "thresholds": [0.5, 0.5, 0.5]}))
+    with pytest.raises(ModelError, match="its hash differs"):
+        load_model(tmp_path / "model")
 
 
 def test_no_rows_give_no_rows(model: Model, features: Features) -> None:
@@ -234,6 +316,8 @@ def test_saved_and_loaded_it_is_the_same_bit_by_bit(
     assert (again.model_id, again.labels, again.multi_label) == (fitted.model_id, LABELS, multi_label)
     assert (everything(again, features) == everything(fitted, features)).all()
     assert (again.predict_texts(["zonk"]).proba == fitted.predict_texts(["zonk"]).proba).all()
+    committees = [one.predict(features.slice(0, N)).committee for one in (again, fitted)]
+    assert committees[1] is None or (committees[0] == committees[1]).all()
     assert again.card == fitted.card
     card = json.loads((folder / "card.json").read_text())
     assert {"kind", "options", "labels", "multi_label", "policy_version", "data_hash", "metrics", "limits"} <= set(card)
@@ -291,6 +375,8 @@ def test_features_are_kept_and_read_back(model: Model, pool: Pool, tmp_path: Pat
     assert first.fingerprint == again.fingerprint == memory.fingerprint
     for features in (first, again):
         assert (features.slice(0, N) != memory.slice(0, N)).nnz == 0
+        if memory.embeddings is not None:
+            assert (features.embeddings == memory.embeddings).all()
         targets = one_label()
         assert fit(model, features, targets).model_id == fit(model, memory, targets).model_id
 

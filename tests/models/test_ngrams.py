@@ -38,13 +38,13 @@ def test_counts_are_those_of_the_spelled_out_ngrams(
     values: list[str], within: bool, longest_word: int, longest_char: int
 ) -> None:
     """With buckets enough for no collision, the multiset of counts is that of the n-grams by hand."""
-    ngrams = Ngrams((1, longest_word), (min(3, longest_char), longest_char), 1 << 22, within)
+    ngrams = Ngrams((1, longest_word), (min(3, longest_char), longest_char), 1 << 29, within)
     counts = ngrams.count(values)
-    assert counts.shape == (len(values), 2 << 22)
+    assert counts.shape == (len(values), 2 << 29)
     for row, text in enumerate(values):
         of_words, of_chars = by_hand(text, ngrams)
         found = counts[[row]]
-        first = found.data[found.indices < 1 << 22], found.data[found.indices >= 1 << 22]
+        first = found.data[found.indices < 1 << 29], found.data[found.indices >= 1 << 29]
         assert sorted(first[0]) == sorted(of_words.values())
         assert sorted(first[1]) == sorted(of_chars.values())
 

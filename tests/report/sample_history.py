@@ -6,7 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from hitl.history import ComparisonRow, EstimateRow, History, PickRow, RoundRow, WorkerRow
+from hitl.history import (
+    ComparisonRow,
+    EstimateRow,
+    History,
+    LeftRow,
+    PickRow,
+    RoundRow,
+    StabilityRow,
+    WorkerRow,
+    YieldRow,
+)  # fmt: skip
+from hitl.rounds.stopping import stopping
 
 LABELS = ("ok", "insult", "threat", "scam")
 HOSTILE = (
@@ -83,7 +94,7 @@ def picks(at: int, how_many: int) -> list[PickRow]:
         language, text = TEXTS[index % len(TEXTS)]
         if index < len(HOSTILE):
             text = HOSTILE[index] + " " + text
-        arm = "seed" if at == 0 else ("explore", "explore", "audit", "random")[index % 4]
+        arm = "seed" if at == 0 else ("uncertain", "positives", "audit", "random")[index % 4]
         chance = rng.dirichlet([2, 1, 0.5, 0.5])
         scores = {"margin": float(rng.random()), "impact": float(rng.random())}
         made.append(PickRow(
@@ -113,23 +124,49 @@ def people(at: int) -> list[WorkerRow]:
     ]  # fmt: skip
 
 
+ARMS = {"audit": 30, "random": 10, "uncertain": 36, "positives": 14, "relabel": 10}
+SEED_ARMS = {"benchmark": 200, "keyword": 40, "diverse": 40, "random": 20}
+
+
+def yields(at: int) -> dict[str, YieldRow]:
+    arms, rich = ARMS if at else SEED_ARMS, {"positives": 0.6, "uncertain": 0.3, "keyword": 0.4}
+    return {
+        arm: YieldRow(picks=picks, resolved=picks - picks // 20, positives=int(picks * rich.get(arm, 0.09)) + at % 2)
+        for arm, picks in arms.items()
+    }
+
+
+def stability(at: int) -> StabilityRow:
+    kappa = [0.81, 0.93, 0.97, 0.985][at - 1]
+    by_label = [estimate("kappa", kappa - 0.03 * index, 0.01, 2000, label) for index, label in enumerate(LABELS)]
+    changed = estimate("changed", (1 - kappa) / 3, 0.004, 2000)
+    return StabilityRow(kappa=estimate("kappa", kappa, 0.012, 2000), changed=changed, by_label=by_label)
+
+
+def left(at: int) -> LeftRow:
+    cost = 84000.0 * 0.8**at
+    told = estimate("cost_left", cost, 30, low=cost * 0.4, high=cost * 2.6)
+    return LeftRow(eligible=1234567 - 100 * at, expected=cost * 0.7, audited=told)
+
+
 def round_row(at: int, **changes: Any) -> RoundRow:
     bought = 100 + 100 * at
     row: dict[str, Any] = {
         "round": at, "kind": "active" if at else "seed", "state": "done", "policy_version": "3",
         "model_id": f"text_linear-{at}a7f3c", "picked_by_model": f"text_linear-{at - 1}a7f3c" if at else "", "seed": 7,
         "started": f"2026-11-{10 + at}T08:00:00+00:00", "completed": f"2026-11-{10 + at}T16:31:00+00:00",
-        "arms": {"audit": 30, "random": 10, "explore": 60} if at else
-                {"benchmark": 200, "keyword": 40, "diverse": 40, "random": 20},
+        "arms": dict(ARMS if at else SEED_ARMS), "yields": yields(at),
+        "shares": {"uncertain": 0.36, "positives": 0.14, "relabel": 0.1} if at else {},
         "strata": {"en": 44, "ar": 18, "ja": 16, "he": 12, "id": 10}, "folded": 85 if at else 0,
         "tasks": 100 if at else 300, "tasks_done": 100 if at else 300, "annotations": 131 if at else 512,
         "labels": {"ok": 52, "insult": 27 + at, "threat": 5 + at, "scam": 9}, "resolved": 96, "unresolved": 4,
         "outs": {"unsure": 6, "escalate": 1, "no_policy": 2, "skip": 3},
-        "training_items": bought - 4 * at, "labels_so_far": bought, "benchmark": benchmark(at),
+        "training_items": bought, "labels_so_far": bought, "benchmark": benchmark(at),
         "audit": audit(at) if at else [], "comparison": comparison(at) if at else None, "since_seed": None,
         "confusion": {"labels": list(LABELS), "n": 200, "matrix":
                       [[118.0, 9.0, 1.0, 4.0], [10.2, 31.0, 2.0, 0.0], [1.0, 3.4, 6.0, 0.0], [5.0, 0.0, 0.0, 10.0]]},
         "agreement": estimate("krippendorff_alpha", 0.68 + 0.02 * at, 0.08, 90), "people": people(at),
+        "stability": stability(at) if at else None, "left": left(at) if at else None,
         "seconds_a_task": 11.4 + at, "seconds_total": 131 * 13.0 if at else 512 * 12.0,
         "cost": 8.51 if at else 30.72, "machine_seconds": {"scan": 4.2, "fit": 9.1, "push": 3.3, "measure": 1.0},
         "picks": picks(at, 100 if at else 60),
@@ -157,11 +194,14 @@ def sample(how_many: int = 5, **changes: Any) -> History:
                  "regions": {"US": 700000, "ID": 200000, "JP": 150000, "EG": 120000, "IL": 64567}},
         "model": {"kind": "text_linear", "options": {"C": 1.0, "word_ngrams": [1, 2]}},
         "plan": {"rounds": 4, "budget": 100, "benchmark": 200, "audit": 0.3, "random": 0.1, "seed": 7,
-                 "scores": {"margin": 1.0, "impact": 1.0}, "cost_per_hour": 18.0},
+                 "scores": {"margin": 1.0, "impact": 1.0}, "cost_per_hour": 18.0, "target": 0.75},
         "connector": {"kind": "label_studio", "url": "http://127.0.0.1:8080/projects/3"}, "headline": "macro_f1",
         "rounds": [round_row(at) for at in range(how_many)],
     }  # fmt: skip
-    return History(**{**told, **changes})  # type: ignore[typeddict-item]
+    told |= changes
+    target = told["plan"].get("target")
+    told.setdefault("stopping", stopping(told["rounds"], told["headline"], target, np.random.default_rng(0)))
+    return History(**told)  # type: ignore[typeddict-item]
 
 
 def empty() -> History:

@@ -30,6 +30,7 @@ def hostile(campaigns: ModuleType) -> Any:
     history["model"].update(kind=next(bad), options={next(bad): next(bad)})
     history["plan"].update({next(bad): next(bad)})
     history["policy"].update(name=next(bad), version=next(bad), regions=[next(bad)])
+    history["stopping"].update(worth=next(bad), method=next(bad))
     for label in history["labels"]:
         label.update(name=next(bad), definition=next(bad), actions={next(bad): 0.5})
     for row in history["rounds"]:
@@ -37,6 +38,8 @@ def hostile(campaigns: ModuleType) -> Any:
         row.update(
             arms={**row["arms"], next(bad): 7}, strata={next(bad): 2}, labels={next(bad): 1}, outs={next(bad): 1}
         )
+        row.update(yields={name: {"picks": 4, "resolved": 2, "positives": 1} for name in (next(bad), next(bad))})
+        row.update(shares=dict.fromkeys(row["yields"], 0.5))
         row["machine_seconds"][next(bad)] = 1.0
         for found in [*row["benchmark"], *row["audit"]]:
             found.update(method=next(bad), label=next(bad) if found["label"] else "")
@@ -143,6 +146,66 @@ def test_empty_states_say_what_to_do(campaigns: ModuleType, page: Any) -> None:
     assert page(render_html(campaigns.seed_waiting())).shown.count("not yet") >= 12
 
 
+def test_when_to_stop_is_told_as_an_extrapolation(campaigns: ModuleType, page: Any) -> None:
+    read = page(render_html(campaigns.sample()))
+    for words in (
+        "An extrapolation from the rounds so far: it decides nothing", "By extrapolation, 100 more labels would add",
+        "90% of the plateau", "the target", "not reached", "Decisions have not settled", "0.970 [0.958, 0.981]",
+        "67,200 [26,880, 174,720]",
+    ):  # fmt: skip
+        assert words in read.shown, words
+
+
+def test_what_is_reached_is_not_still_to_be_bought(campaigns: ModuleType, page: Any) -> None:
+    history = campaigns.sample()
+    history["stopping"]["needed"] = [{"share": None, "figure": 0.5, "labels": 180.0, "low": 120.0, "high": 240.0}]
+    assert "reached already [120, 240]" in page(render_html(history)).shown
+    history["stopping"]["needed"][0].update(labels=12_345.0, high=None)
+    assert "12,000 [120, not reached]" in page(render_html(history)).shown
+
+
+@pytest.mark.parametrize(("steady", "words"), [(None, "after three comparisons"), (True, "Decisions have settled")])
+def test_the_rule_for_steady_models_is_told(campaigns: ModuleType, page: Any, steady: Any, words: str) -> None:
+    history = campaigns.sample()
+    history["stopping"]["steady"] = steady
+    assert words in page(render_html(history)).shown
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("empty", "Nothing to extrapolate yet. After four rounds with a benchmark"),
+        ("seed_waiting", "run another round"),
+        ("without_benchmark", "too few rounds: 0 of 4 with figures at different numbers of labels. Four rounds"),
+        ("not_enough", "too few rounds: 0 of 4"),
+    ],
+)
+def test_before_anything_can_be_extrapolated_the_page_says_what_to_do(
+    campaigns: ModuleType, page: Any, state: str, words: str
+) -> None:
+    shown = page(render_html(getattr(campaigns, state)())).shown
+    assert words in shown
+    assert "By extrapolation" not in shown
+
+
+def test_a_plan_without_a_target_is_told_of_it(campaigns: ModuleType, page: Any) -> None:
+    history = campaigns.sample(plan={"rounds": 4})
+    shown = page(render_html(history)).shown
+    assert "Set target in the plan" in shown
+    assert "the target" not in shown
+
+
+def test_each_arm_has_its_yield_whatever_it_is_called(campaigns: ModuleType, page: Any) -> None:
+    history = campaigns.sample()
+    last = history["rounds"][-1]
+    last.update(yields={"freshly named": {"picks": 8, "resolved": 4, "positives": 3}}, shares={"freshly named": 0.25})
+    read = page(render_html(history))
+    assert "freshly named25%84375%" in read.shown.replace("\n", "")
+    assert "8 of 14" in read.hidden  # the positives arm of an earlier round
+    last["shares"] = {}
+    assert "freshly named84375%" in page(render_html(history)).shown.replace("\n", "")
+
+
 def test_a_large_campaign_stays_small(campaigns: ModuleType) -> None:
     labels = [f"label-{number}" for number in range(120)]
     benchmark = [campaigns.estimate("macro_f1", 0.5)]
@@ -152,11 +215,11 @@ def test_a_large_campaign_stays_small(campaigns: ModuleType) -> None:
     confusion = {"labels": labels, "matrix": [[1.0] * 120] * 120, "n": 14400}
     rows = [
         campaigns.round_row(
-            4, round=at, labels_so_far=100 * at, benchmark=benchmark, people=people, confusion=confusion,
-            labels=dict.fromkeys(labels, 3), strata=dict.fromkeys(labels, 3),
+            4, round=at, labels_so_far=100 * at + 90, training_items=100 * at, benchmark=benchmark,
+            people=people, confusion=confusion, labels=dict.fromkeys(labels, 3), strata=dict.fromkeys(labels, 3),
         )
         for at in range(200)
     ]  # fmt: skip
     source = render_html(campaigns.sample(0, rounds=rows))
-    assert len(source.encode()) < 600_000
+    assert len(source.encode()) < 700_000
     assert "The first 100 of 2,000" in source

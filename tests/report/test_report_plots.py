@@ -7,8 +7,11 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from hitl.report import arms_by_round, learning_curve
-from hitl.report.plots import TIP, told
+from matplotlib.colors import to_hex
+
+from hitl.report import arms_by_round, learning_curve, outlook
+from hitl.report.drawing import TIP, told
+from hitl.report.plots import ARM_COLOURS
 from hitl.report.svg import to_svg
 
 
@@ -52,9 +55,36 @@ def test_rounds_that_bought_nothing_can_be_drawn(campaigns: ModuleType) -> None:
 
 def test_bars_count_each_arm_of_each_round(campaigns: ModuleType) -> None:
     said = tips(arms_by_round(campaigns.sample(2)))
-    assert "Round 1: 60 explore (by score)" in said
+    assert "Round 1: 36 uncertain" in said
     assert "Round 0: 200 benchmark (frozen)" in said
-    assert len(said) == 7
+    assert len(said) == 9
+
+
+def test_arms_have_colours_in_the_order_of_their_first_use(campaigns: ModuleType) -> None:
+    history = campaigns.sample(2)
+    for row, arms in zip(history["rounds"], ({"late": 0, "one": 3}, {"two": 2, "one": 4, "late": 1}), strict=True):
+        row["arms"] = arms
+    drawn = arms_by_round(history).axes[0].containers
+    assert [bars.get_label() for bars in drawn] == ["one", "two", "late"]
+    assert [to_hex(bars[0].get_facecolor()) for bars in drawn] == list(ARM_COLOURS[:3])
+    history["rounds"][0]["arms"] = {f"arm {number}": 1 for number in range(40)}
+    assert len(tips(arms_by_round(history))) == 43
+
+
+def test_the_outlook_shows_the_band_the_points_and_the_target(campaigns: ModuleType) -> None:
+    history = campaigns.sample()
+    axes = outlook(history).axes[0]
+    curve = history["stopping"]["curve"]
+    edge = axes.collections[0].get_paths()[0].vertices
+    assert edge[:, 0].max() == curve[-1]["labels"] > history["rounds"][-1]["labels_so_far"]
+    assert edge[:, 1].max() == max(point["high"] for point in curve)
+    assert [0.75, 0.75] in [list(line.get_ydata()) for line in axes.lines]
+    dots = next(line for line in axes.lines if line.get_marker() == "o")
+    assert list(dots.get_ydata()) == [row["benchmark"][0]["value"] for row in history["rounds"]]
+    low, high = axes.get_ylim()
+    assert low <= min(point["low"] for point in curve)
+    assert high >= 0.75
+    assert outlook(campaigns.sample(2)).axes[0].texts[0].get_text() == "No extrapolation yet"
 
 
 def test_hostile_names_stay_words(campaigns: ModuleType, page: Any) -> None:
@@ -63,7 +93,11 @@ def test_hostile_names_stay_words(campaigns: ModuleType, page: Any) -> None:
     for row in history["rounds"]:
         row["arms"] = dict.fromkeys(campaigns.HOSTILE, 3)
         row["benchmark"][0]["name"] = history["headline"]
-    for figure in (learning_curve(history), arms_by_round(history)):
+    for figure in (
+        learning_curve(history),
+        outlook(campaigns.sample(headline=history["headline"])),
+        arms_by_round(history),
+    ):
         read = page(to_svg(figure, "hostile", campaigns.HOSTILE[1]))
         known = {"svg", "g", "path", "text", "tspan", "use", "defs", "clippath", "rect", "title"}
         assert {tag for tag, _ in read.tags} <= known

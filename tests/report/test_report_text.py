@@ -79,6 +79,9 @@ def test_known_tricks_are_shown_and_writing_stays(words: str, shown: str) -> Non
         (row(0.5, None, None), "0.50"),
         (row(0.083, 0.05, 0.11, "prevalence_by_views"), "8.3% [5.0%, 11.0%]"),
         (row(0.0004, 0.0001, 0.001, "prevalence_by_views"), "0.040% [0.010%, 0.100%]"),
+        (row(67200.4, 26880.0, 174720.0, "cost_left"), "67,200 [26,880, 174,720]"),
+        (row(0.9851, 0.973, 0.9958, "kappa"), "0.985 [0.973, 0.996]"),
+        (row(0.023, 0.019, 0.027, "changed"), "2.3% [1.9%, 2.7%]"),
         (None, text.NONE),
     ],
 )

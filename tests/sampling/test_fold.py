@@ -1,9 +1,14 @@
-"""Near-duplicates: the estimate of similarity, and the groups."""
+"""Near-duplicates: the estimate of similarity, and the groups, by text, by embedding and by both."""
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from hitl.sampling.fold import PERMUTATIONS, fold, signatures
+from hitl.errors import DataError
+from hitl.sampling import fold as module
+from hitl.sampling.diversity import on_grid
+from hitl.sampling.fold import PERMUTATIONS, Folded, fold, fold_embeddings, join_folds, signatures
 from hitl.sampling.shingles import MAX_CHARS, shingles
 
 WORDS = np.array([f"{a}{b}{c}" for a in "bdfgklmnprst" for b in "aeiou" for c in ("ba", "ko", "li", "mu", "re")])
@@ -167,3 +172,88 @@ def test_nothing_folds_to_nothing_and_the_order_of_texts_does_not_matter():
     order = np.random.default_rng(1).permutation(90)
     group, other = fold(texts, 0.7).group, fold([texts[row] for row in order], 0.7).group
     assert ((group[order][:, None] == group[order]) == (other[:, None] == other)).all()
+
+
+def together(groups):
+    """Whether each two of n items are in one group, (n, n)."""
+    return groups[:, None] == groups
+
+
+def connected(links):
+    """The same, from links (n, n) by their closure."""
+    reach = links | np.eye(len(links), dtype=bool)
+    while True:
+        further = reach @ reach
+        if (further == reach).all():
+            return reach
+        reach = further
+
+
+def cosines(x, y):
+    products = x.astype(float) @ y.astype(float).T
+    lengths = np.linalg.norm(x.astype(float), axis=1)[:, None] * np.linalg.norm(y.astype(float), axis=1)
+    return np.where(lengths > 0, products / np.where(lengths > 0, lengths, 1), -1)
+
+
+@given(
+    n=st.integers(0, 40),
+    m=st.integers(0, 12),
+    at=st.sampled_from([0.5, 0.9, 0.97]),
+    square=st.sampled_from([1, 7, 2048]),
+    seed=st.integers(0, 10_000),
+)
+def test_embeddings_fold_as_their_cosines_say(n, m, at, square, seed):
+    rng = np.random.default_rng(seed)
+    places = np.concatenate([np.zeros((1, 3)), rng.normal(size=(9, 3))])
+    # some on the same spot, some near it, some nowhere
+    where, moved = rng.integers(0, 10, n + m), rng.integers(0, 2, (n + m, 1))
+    x, against = np.split(on_grid(places[where] + moved * rng.normal(size=(n + m, 3)) / 5), [n])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_SQUARE", square)
+        folded = fold_embeddings(x, at, against)
+    truth = connected(cosines(x, x) >= at)  # those nowhere are near nobody
+    assert (together(folded.group) == truth).all()
+    assert sorted(set(folded.group.tolist())) == list(range(len(set(folded.group.tolist()))))
+    assert (folded.seen == (truth & (cosines(x, against) >= at).any(axis=1)).any(axis=1)).all()
+
+
+def test_a_flood_of_near_copies_is_one_group_across_the_squares():
+    rng = np.random.default_rng(0)
+    flood = on_grid(np.eye(16)[0] + 0.03 * rng.normal(size=(4500, 16)))
+    others = on_grid(np.eye(16)[1:])
+    order = rng.permutation(4515)
+    folded = fold_embeddings(np.concatenate([flood, others])[order], 0.9, against=others[:2])
+    sizes = np.bincount(folded.group)
+    assert sorted(sizes.tolist()) == [1] * 15 + [4500]
+    assert folded.seen.sum() == 2
+
+
+def test_rows_of_zeros_are_like_nothing():
+    folded = fold_embeddings(np.zeros((3, 4), dtype=np.int16), 0.5, against=np.zeros((1, 4), dtype=np.int16))
+    assert sorted(folded.group.tolist()) == [0, 1, 2]
+    assert not folded.seen.any()
+
+
+def test_embeddings_of_another_encoder_are_told():
+    with pytest.raises(DataError, match="items have 4 dimensions and those asked before 3"):
+        fold_embeddings(np.ones((2, 4), dtype=np.int16), 0.9, against=np.ones((1, 3), dtype=np.int16))
+
+
+@given(n=st.integers(0, 25), foldings=st.integers(1, 4), seed=st.integers(0, 10_000))
+def test_joined_foldings_are_together_where_any_says_so(n, foldings, seed):
+    rng = np.random.default_rng(seed)
+    folded = []
+    for _ in range(foldings):
+        group = np.unique(rng.integers(0, 20, n), return_inverse=True)[1]
+        folded.append(Folded(group, (rng.random(20) < 0.2)[group]))
+    joined = join_folds(*folded)
+    truth = connected(np.any([together(one.group) for one in folded], axis=0))
+    assert (together(joined.group) == truth).all()
+    assert (joined.seen == (truth & np.any([one.seen for one in folded], axis=0)).any(axis=1)).all()
+    assert joined.group.max(initial=-1) + 1 == len(set(joined.group.tolist()))
+
+
+def test_foldings_of_other_items_are_told():
+    one, other = (Folded(np.arange(n), np.zeros(n, dtype=bool)) for n in (2, 3))
+    with pytest.raises(DataError, match="foldings of 2 and 3 items"):
+        join_folds(one, other)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from hitl.errors import ConfigError
+from hitl.sampling.diversity import on_grid
 from hitl.sampling.plan import Plan
 from hitl.sampling.seed import SeedPool, benchmark_draw, seed_select, take_in_turn
 
@@ -49,7 +50,7 @@ def by_arm(selection, arm):
     return [pick for pick in selection.picks if pick.arm == arm]
 
 
-PLAN = Plan(budget=40, benchmark=100)
+PLAN = Plan(budget=40, benchmark=100, keyword=0.4, exemplar=0, diverse=0.4)
 
 
 def test_arms_have_their_planned_sizes_and_no_item_comes_twice():
@@ -99,14 +100,14 @@ def test_what_an_arm_cannot_fill_goes_to_the_next():
     pool, _, _ = make_pool()
     nothing = seed_select(pool, PLAN, {}, seed=3)
     assert nothing.by_arm() == {"benchmark": 100, "diverse": 32, "random": 8}
-    assert nothing.pool_stats["passed_on"] == {"keyword": 16}
+    assert nothing.pool_stats["passed_on"] == {"keyword": 16, "exemplar": 16}
     bare = replace(pool, texts=None, text_batches=None, features=None)
     assert seed_select(bare, PLAN, KEYWORDS, seed=3).by_arm() == {"benchmark": 100, "random": 40}
 
 
 def test_the_diverse_arm_reaches_every_part_of_the_pool_and_every_stratum():
     pool, _, topic = make_pool(shares=(0.8, 0.15, 0.05))
-    selection = seed_select(pool, Plan(budget=40, benchmark=100, keyword=0, diverse=0.75), {}, seed=3)
+    selection = seed_select(pool, Plan(budget=40, benchmark=100, keyword=0, exemplar=0, diverse=0.75), {}, seed=3)
     chosen = by_arm(selection, "diverse")
     assert len(chosen) == 30
     assert Counter(pick.stratum for pick in chosen).keys() == set(STRATA)
@@ -119,7 +120,7 @@ def test_copies_are_folded_and_the_benchmark_is_not_learned_by_heart():
     base = [" ".join(rng.choice(WORDS, 15)) for _ in range(60)]
     pool, _, _ = make_pool(1200, texts=[f"{base[row % 60]} {row}" for row in range(1200)])
     keywords = {"any": [word for text in base[:30] for word in text.split()]}
-    selection = seed_select(pool, Plan(budget=30, benchmark=25, random=0, keyword=0.5, diverse=0.4), keywords, seed=3)
+    selection = seed_select(pool, Plan(budget=30, benchmark=25, keyword=0.5, exemplar=0, diverse=0.4), keywords, seed=3)
     source = {arm: {pick.position % 60 for pick in by_arm(selection, arm)} for arm in selection.by_arm()}
     assert not source["benchmark"] & source["keyword"]
     assert not source["benchmark"] & source["diverse"]
@@ -192,3 +193,83 @@ def test_queues_take_turns_and_give_no_group_twice(queues, group, count):
     assert len(rows) == min(count, len(open_))
     assert len(set(group[rows].tolist())) == len(rows)
     assert -1 not in group[rows]
+
+
+SHOWN = {"spam": np.eye(24)[[0, 1]], "threat": np.eye(24)[[2]]}
+BY_EXAMPLE = Plan(budget=40, benchmark=100, keyword=0, exemplar=0.5, diverse=0.25)
+
+
+def make_embedded_pool(n=2000, seed=0, near=20):
+    """A pool with embeddings: the first 3 × `near` items, of all strata, stand close to the exemplars, the rest far."""
+    rng = np.random.default_rng(seed)
+    kin = np.repeat([0, 1, 2], near)
+    x = rng.standard_normal((n, 24)) * np.r_[np.full(3, 0.1), np.ones(21)]  # the rest has little of the first three
+    x[: len(kin)] = 4 * np.eye(24)[kin] + 0.4 * rng.standard_normal((len(kin), 24))
+    embeddings = on_grid(x)
+    pool, texts, _ = make_pool(n, seed)
+    exemplars = {label: on_grid(rows) for label, rows in SHOWN.items()}
+    pool = replace(pool, features=embeddings.__getitem__, exemplars=exemplars, strata=np.arange(n) % 3)
+    return pool, embeddings, texts
+
+
+def test_the_exemplar_arm_takes_what_is_nearest_to_what_the_policy_shows_by_label_in_turn():
+    pool, embeddings, _ = make_embedded_pool()
+    selection = seed_select(pool, BY_EXAMPLE, {}, seed=3)
+    assert selection.by_arm() == {"benchmark": 100, "exemplar": 20, "diverse": 10, "random": 10}
+    assert len({pick.position for pick in selection.picks}) == 140
+    chosen = by_arm(selection, "exemplar")
+    assert all(pick.position < 60 for pick in chosen)
+    assert all(pick.parts["exemplar spam" if pick.position < 40 else "exemplar threat"] == 1 for pick in chosen)
+    assert sum(pick.position < 40 for pick in chosen) == sum(pick.position >= 40 for pick in chosen) == 10
+    # of one label and stratum the nearest are taken
+    benchmark = {pick.position for pick in by_arm(selection, "benchmark")}
+    likeness = embeddings[40:60].astype(np.int64) @ on_grid(SHOWN["threat"])[0].astype(np.int64)
+    for code, name in enumerate(STRATA):
+        mine = [row for row in range(40, 60) if pool.strata[row] == code and row not in benchmark]
+        taken = {pick.position for pick in chosen if pick.position >= 40 and pick.stratum == name}
+        assert taken == set(sorted(mine, key=lambda row: -likeness[row - 40])[: len(taken)])
+    assert seed_select(pool, BY_EXAMPLE, {}, seed=3) == selection
+
+
+def test_without_exemplars_or_features_their_share_goes_to_the_next_arm():
+    pool, _, _ = make_embedded_pool()
+    for bare, left in ((replace(pool, exemplars={}), {"diverse": 30}), (replace(pool, features=None), {"random": 40})):
+        selection = seed_select(bare, BY_EXAMPLE, {}, seed=3)
+        assert "exemplar" not in selection.by_arm()
+        assert left.items() <= selection.by_arm().items()
+        assert selection.pool_stats["passed_on"]["exemplar"] == 20
+        assert selection.pool_stats["unfilled"] == 0
+
+
+def test_a_label_shown_by_nothing_near_gives_its_share_to_the_others():
+    pool, _, _ = make_embedded_pool(near=40)
+    exemplars = {"spam": pool.exemplars["spam"], "none": np.zeros((1, 24), dtype=np.int16)}
+    selection = seed_select(replace(pool, exemplars=exemplars), BY_EXAMPLE, {}, seed=3)
+    chosen = by_arm(selection, "exemplar")
+    assert len(chosen) == 20
+    assert all(pick.parts == {"exemplar spam": 1.0, "exemplar none": 0.0} for pick in chosen)
+
+
+def test_what_keywords_leave_goes_to_exemplars_and_no_copy_is_asked_twice():
+    pool, _, texts = make_embedded_pool()
+    for row in range(10, 20):
+        texts[row] = f"{texts[0]} {row}"
+    plan = BY_EXAMPLE.model_copy(update={"keyword": 0.25, "exemplar": 0.25})
+    nothing = seed_select(pool, plan, KEYWORDS | {"spam": (), "threat": ()}, seed=3)
+    assert nothing.by_arm() == {"benchmark": 100, "exemplar": 20, "diverse": 10, "random": 10}
+    assert nothing.pool_stats["passed_on"] == {"keyword": 10}
+    asked = [pick.position for pick in nothing.picks if pick.arm not in ("benchmark", "random")]
+    assert len({0, *range(10, 20)} & set(asked)) <= 1
+    both = seed_select(pool, plan, KEYWORDS, seed=3)
+    assert both.by_arm() == {"benchmark": 100, "keyword": 10, "exemplar": 10, "diverse": 10, "random": 10}
+
+
+def test_the_diverse_arm_reads_embeddings_as_it_reads_sparse_features():
+    pool, embeddings, _ = make_embedded_pool()
+    rng = np.random.default_rng(1)
+    topic = rng.integers(0, 5, len(pool))
+    embeddings[:] = on_grid(np.eye(24)[topic] + 0.05 * rng.standard_normal((len(pool), 24)))
+    plan = Plan(budget=40, benchmark=100, keyword=0, exemplar=0, diverse=0.75)
+    chosen = by_arm(seed_select(pool, plan, {}, seed=3), "diverse")
+    assert len(chosen) == 30
+    assert {topic[pick.position] for pick in chosen if pick.stratum == "en"} == {0, 1, 2, 3, 4}

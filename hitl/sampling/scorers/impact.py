@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hitl.sampling.scorers._view import columns
-from hitl.types import PoolView, Scores
+from hitl.sampling.scorers._view import blocks
+from hitl.types import Floats, PoolView, Proba, Scores
 
 
 def impact(view: PoolView) -> Scores:
@@ -27,14 +27,20 @@ def impact(view: PoolView) -> Scores:
     >>> impact(view).values.round(2)
     array([ 4., 20.,  5.])
     """
-    n = len(view)
-    stays, wrong, harm = np.zeros(n), np.zeros(n), np.zeros(n)
-    acted = np.zeros(n, dtype=np.bool_)
-    for column, p in zip(np.flatnonzero(view.violating), columns(view, view.violating), strict=True):
-        stays += view.severity[:, column] * p
-        calls = p >= view.act_at[:, column]
+    values = np.zeros(len(view))
+    for rows, proba in blocks(view):
+        np.multiply(view.reach[rows], _cost(view, rows, proba), out=values[rows])
+    return Scores("impact", values)
+
+
+def _cost(view: PoolView, rows: slice, proba: Proba) -> Floats:
+    stays, wrong, harm = np.zeros((3, proba.shape[1]))
+    acted = np.zeros(proba.shape[1], dtype=np.bool_)
+    for column in np.flatnonzero(view.violating):
+        p = proba[column].astype(np.float64)
+        stays += view.severity[rows, column] * p
+        calls = p >= view.act_at[rows, column]
         acted |= calls
-        np.maximum(wrong, view.benign_cost[:, column], out=wrong, where=calls)
+        np.maximum(wrong, view.benign_cost[rows, column] * calls, out=wrong)
         (np.maximum if view.multi_label else np.add)(harm, p, out=harm)
-    cost = np.where(acted, wrong * np.clip(1 - harm, 0.0, 1.0), stays)
-    return Scores("impact", view.reach * cost)
+    return np.where(acted, wrong * np.clip(1 - harm, 0.0, 1.0), stays)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hitl.sampling.scorers._view import columns
+from hitl.sampling.scorers._view import blocks
 from hitl.types import PoolView, Scores
 
 
@@ -20,6 +20,6 @@ def likely_positive(view: PoolView) -> Scores:
     array([0.1 , 0.75])
     """
     values = np.zeros(len(view))
-    for p in columns(view, view.violating):
-        np.maximum(values, p, out=values)
+    for rows, p in blocks(view):
+        values[rows] = p[view.violating].max(axis=0, initial=0)
     return Scores("likely_positive", values)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hitl.sampling.scorers._view import checked
-from hitl.types import PoolView, Scores
+from hitl.sampling.scorers._view import blocks
+from hitl.types import PoolView, Proba, Scores
 
 
 def margin(view: PoolView) -> Scores:
@@ -18,17 +18,24 @@ def margin(view: PoolView) -> Scores:
     >>> margin(example_view([[1.0, 0.0], [0.5, 0.5], [0.75, 0.25]])).values
     array([0. , 1. , 0.5])
     """
-    proba = checked(view)
-    first = np.zeros(len(view), dtype=proba.dtype)
-    second = np.zeros(len(view), dtype=proba.dtype)
-    for column in range(proba.shape[1]):
-        p = proba[:, column]
-        if view.multi_label:
-            np.maximum(first, 1 - np.abs(2 * p - 1), out=first)
-        else:
-            np.maximum(second, np.minimum(first, p), out=second)
-            np.maximum(first, p, out=first)
-    values = first.astype(np.float64)
-    if not view.multi_label:
-        np.subtract(1.0 + second, values, out=values)
-    return Scores("margin", np.clip(values, 0.0, 1.0, out=values))
+    values = np.zeros(len(view))
+    for rows, p in blocks(view):
+        values[rows] = _least_certain(p) if view.multi_label else _closeness_of_two(p)
+    return Scores("margin", values)
+
+
+def _least_certain(p: Proba) -> Proba:
+    top: Proba = np.minimum(p, 1 - p).max(axis=0)
+    top *= 2
+    return top
+
+
+def _closeness_of_two(p: Proba) -> Proba:
+    first: Proba = p[0]
+    second: Proba = np.zeros_like(first)
+    for row in p[1:]:
+        lower = np.minimum(first, row)
+        np.maximum(first, row, out=first)
+        np.maximum(second, lower, out=second)
+    second += np.subtract(1, first, out=first)  # this order keeps what is small exact
+    return np.clip(second, 0, 1, out=second)

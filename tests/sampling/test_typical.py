@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from hitl.sampling.candidates import Candidates
-from hitl.sampling.diverse import allocate, kmeans, reduce, typical
+from hitl.sampling.diversity import on_grid
+from hitl.sampling.typical import allocate, reduce, typical
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=8), st.integers(0, 60))
@@ -37,23 +38,6 @@ def test_reduction_keeps_angles_and_is_the_same_for_sparse_and_dense(kind):
     assert reduced @ reduced.T == pytest.approx(cosine, abs=1e-6)
 
 
-def test_planted_clusters_are_found():
-    rng = np.random.default_rng(1)
-    centres = rng.normal(size=(6, 10)) * 10
-    owner = rng.integers(0, 6, 600)
-    x = centres[owner] + rng.normal(size=(600, 10))
-    cluster, distance = kmeans(x, 6, np.random.default_rng(0))
-    assert len(set(zip(owner.tolist(), cluster.tolist(), strict=True))) == 6
-    assert distance.mean() == pytest.approx(10, rel=0.1)
-
-
-@pytest.mark.parametrize("k", [1, 3, 10])
-def test_fewer_points_than_clusters(k):
-    cluster, distance = kmeans(np.array([[0.0, 1.0], [0.0, 1.0], [5.0, 0.0]]), k, np.random.default_rng(0))
-    assert len(set(cluster.tolist())) == min(k, 2)
-    assert k == 1 or distance == pytest.approx(0)
-
-
 def test_each_stratum_gives_its_clusters_the_nearest_first():
     rng = np.random.default_rng(1)
     x = np.repeat(np.eye(4) * 10, 50, axis=0) + rng.normal(size=(200, 4))
@@ -66,3 +50,23 @@ def test_each_stratum_gives_its_clusters_the_nearest_first():
         centre = unit[int(queue[0]) // 50 * 50 :][:50].mean(axis=0)
         distances = np.linalg.norm(unit[queue] - centre, axis=1)
         assert (np.diff(distances) >= -1e-9).all()
+
+
+def test_embeddings_are_taken_as_they_are_and_features_as_their_reduction():
+    rng = np.random.default_rng(1)
+    x = np.repeat(np.eye(5) * 12, 30, axis=0) + rng.normal(size=(150, 5))
+    at = np.arange(150)
+    sample = Candidates(at, at.astype(np.uint64), rng.random(150), np.zeros(150, dtype=np.int64), np.zeros(150))
+    answers = [
+        [queue.tolist() for queue in typical(sample, given, np.array([5]), np.random.default_rng(0))]
+        for given in (x, on_grid(x))
+    ]
+    assert answers[0] == answers[1]
+    assert sorted(queue[0] // 30 for queue in answers[1]) == [0, 1, 2, 3, 4]
+
+
+def test_a_sample_of_copies_gives_one_queue_and_no_item_twice():
+    at = np.arange(40)
+    sample = Candidates(at, at.astype(np.uint64), at / 40, at % 2, np.zeros(40))
+    queues = typical(sample, np.full((40, 3), 1182, dtype=np.int16), np.array([3, 4]), np.random.default_rng(0))
+    assert [queue.tolist() for queue in queues] == [[0, 2, 4, 6, 8], [1, 3, 5, 7, 9]]

@@ -1,4 +1,4 @@
-"""Items that are typical of different parts of the pool: k-means on features, the nearest item to each centre."""
+"""Items that are typical of different parts of the pool: k-means, and the items nearest to each centre."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from hitl.sampling.candidates import Candidates
+from hitl.sampling.diversity.crowd import on_grid
+from hitl.sampling.diversity.weighted_kmeans import kmeans
 from hitl.types import Floats, Ints
 
 DIMENSIONS = 64
-_ROUNDS = 25
-_NEAREST = 5
+_QUEUE = 5
 
 
 def allocate(counts: Ints, total: int) -> Ints:
@@ -72,49 +73,26 @@ def _unit(x: Floats) -> Floats:
     return np.asarray(np.where(real[:, None], x / np.where(real, lengths, 1.0)[:, None], 0.0))
 
 
-def kmeans(x: Floats, k: int, rng: np.random.Generator) -> tuple[Ints, Floats]:
-    """The cluster of each of n points (n, d) and its squared distance to the centre, both (n,).
-
-    k-means++ seeding (Arthur & Vassilvitskii, SODA 2007), then at most 25 rounds of Lloyd's algorithm. Fewer than
-    k clusters come back when fewer points differ. O(n k d) a round.
-
-    >>> x = np.array([[0.0], [0.1], [9.0]])
-    >>> kmeans(x, 2, np.random.default_rng(0))[0].tolist() in ([0, 0, 1], [1, 1, 0])
-    True
-    """
-    squares = (x * x).sum(axis=1)
-
-    def distances(centres: Floats) -> Floats:
-        return np.asarray(np.maximum(squares[:, None] - 2 * x @ centres.T + (centres * centres).sum(axis=1), 0.0))
-
-    chosen = [int(rng.integers(len(x)))]
-    nearest = distances(x[chosen])[:, 0]
-    while len(chosen) < k and nearest.max() > 1e-12:
-        chosen.append(int(rng.choice(len(x), p=nearest / nearest.sum())))
-        nearest = np.minimum(nearest, distances(x[chosen[-1:]])[:, 0])
-    centres, cluster = x[chosen].copy(), np.full(len(x), -1)
-    for _ in range(_ROUNDS):
-        before, cluster = cluster, distances(centres).argmin(axis=1)
-        if (cluster == before).all():
-            break
-        members = (cluster == np.arange(len(centres))[:, None]).astype(np.float64)
-        sizes = members.sum(axis=1)
-        centres[sizes > 0] = (members @ x)[sizes > 0] / sizes[sizes > 0, None]
-    return cluster, distances(centres)[np.arange(len(x)), cluster]
-
-
 def typical(sample: Candidates, features: Any, places: Ints, rng: np.random.Generator) -> list[Ints]:
-    """For each cluster of a sample, its items nearest to the centre, as rows of the sample, the nearest first.
+    """For each cluster of a sample, the five items nearest to its centre as rows of the sample, the nearest first.
 
-    `features` (n, f) are aligned with the sample; each stratum is clustered by itself into `places` (S,) clusters.
-    Complexity: that of `reduce` and `kmeans`.
+    `features` are aligned with the sample: embeddings, int16 (n, d) unit rows on the grid 1/2048, which are taken as
+    they are, or any sparse or dense array (n, f), which is reduced first. Each stratum is clustered by itself into
+    `places` (S,) clusters. Complexity: that of `reduce` and `kmeans`.
+
+    >>> embeddings = on_grid(np.array([[1, 0], [1, 0.1], [1, 0.3], [0, 1]]))
+    >>> rows = np.arange(4)
+    >>> sample = Candidates(rows, rows.astype(np.uint64), rows / 4, np.zeros(4, dtype=np.int64), np.zeros(4))
+    >>> sorted(queue.tolist() for queue in typical(sample, embeddings, np.array([2]), np.random.default_rng(0)))
+    [[1, 0, 2], [3]]
     """
-    x = reduce(features, rng)
+    given = isinstance(features, np.ndarray) and features.dtype == np.int16
+    embeddings = features if given else on_grid(reduce(features, rng))
     queues: list[Ints] = []
     for stratum in np.flatnonzero(places):
         rows = np.flatnonzero(sample.strata == stratum)
         if len(rows):
-            cluster, distance = kmeans(x[rows], int(places[stratum]), rng)
+            cluster, distance = kmeans(embeddings[rows], np.ones(len(rows)), int(places[stratum]), rng)
             order = np.lexsort((sample.draws[rows], distance, cluster))
-            queues += [rows[order[cluster[order] == code][:_NEAREST]] for code in np.unique(cluster)]
+            queues += [rows[order[cluster[order] == code][:_QUEUE]] for code in np.unique(cluster)]
     return queues
