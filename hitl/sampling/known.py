@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from hitl.sampling.diversity.crowd import GRID
+from hitl.sampling.diversity.kmeans_plus_plus import between, draw_apart
 from hitl.types import Bools, Embeddings, Floats, Ints, Known
-
-GRID = 2048
-"""One on the grid of embeddings."""
 
 _BLOCK = 2048
 """Rows compared at once: with 256 references, their dot products are 2 MiB and stay in the cache."""
@@ -53,18 +52,7 @@ def spread(embeddings: Embeddings, limit: int, rng: np.random.Generator) -> Ints
     """
     if len(embeddings) <= limit:
         return np.arange(len(embeddings))
-    rows = embeddings.astype(np.float32)
-    norms = np.einsum("ij,ij->i", rows, rows).astype(np.int64)
-    chosen = [int(rng.integers(len(rows)))]
-    distance = np.full(len(rows), np.iinfo(np.int64).max)
-    for _ in range(limit - 1):
-        last = chosen[-1]
-        np.minimum(distance, norms + norms[last] - 2 * (rows @ rows[last]).astype(np.int64), out=distance)
-        upto = np.cumsum(distance)
-        if not upto[-1]:
-            break
-        chosen.append(int(np.searchsorted(upto, rng.integers(upto[-1]), side="right")))
-    return np.sort(np.array(chosen, dtype=np.int64))
+    return np.sort(draw_apart(between(embeddings), np.ones(len(embeddings)), limit, rng))
 
 
 def nearest(embeddings: Embeddings, references: Embeddings) -> Floats:

@@ -75,7 +75,7 @@ def select(scan: Scan, plan: Plan, read: Reading, rng: np.random.Generator, befo
         counts[aim.arm] += aim.count
     planned = {"audit": plan.counts()["audit"], **counts}
     planned["random"] = plan.budget - sum(planned.values()) - plan.counts()["relabel"]
-    round_ = _Batch(scan, plan, read, before or Before())
+    round_ = _Batch(scan, plan, read, before or Before(), rng)
     audit = scan.audit.items
     round_.keep(audit, make_picks("audit", audit, read.ids, scan.strata, inclusion=scan.audit.inclusion))
     passed_on = {"audit": planned["audit"] - len(audit)}
@@ -101,7 +101,7 @@ def select(scan: Scan, plan: Plan, read: Reading, rng: np.random.Generator, befo
 class _Batch:
     """A round's picks under way: what was taken, and what may therefore not be taken any more."""
 
-    def __init__(self, scan: Scan, plan: Plan, read: Reading, before: Before) -> None:
+    def __init__(self, scan: Scan, plan: Plan, read: Reading, before: Before, rng: np.random.Generator) -> None:
         self.scan, self.plan, self.read, self.before = scan, plan, read, before
         self.picks: list[Pick] = []
         self.taken: Ints = np.empty(0, dtype=np.int64)
@@ -110,8 +110,12 @@ class _Batch:
         total = sum(aim.count for aim in scan.aims)
         self._need = least(plan, scan.strata, total)
         self._explored = np.zeros(len(scan.strata), dtype=np.int64)
-        self._held: dict[str, Counter[int]] = {column: Counter() for column in plan.caps if column != "cluster"}
-        unknown = [column for column in self._held if column not in read.columns]
+        self._columns = {
+            **read.columns,
+            **({"cluster": topics(scan, plan, read, rng)} if "cluster" in plan.caps else {}),
+        }
+        self._held: dict[str, Counter[int]] = {column: Counter() for column in plan.caps}
+        unknown = [column for column in self._held if column not in self._columns]
         if unknown:
             raise ConfigError(f"caps: the pool has no column {unknown[0]!r}; open it with that column among its facets")
 
@@ -148,7 +152,7 @@ class _Batch:
         self.keep(items, [replace(pick, label=aim.label) for pick in picks])
         self._explored += np.bincount(items.strata, minlength=len(need))
         for column, held in self._held.items():
-            held.update(self.read.columns[column](items.positions).tolist())
+            held.update(self._columns[column](items.positions).tolist())
         self.repeats += int(folded.seen.sum())
         self.looked_at += len(looked)
         return want - len(chosen)
@@ -173,14 +177,9 @@ class _Batch:
             return np.empty(0, dtype=np.int64)
         order = self._order(aim, items, want, rng)
         caps = [
-            Cap(self.plan.caps[name], self.read.columns[name](items.positions).tolist(), held)
+            Cap(self.plan.caps[name], self._columns[name](items.positions).tolist(), held)
             for name, held in self._held.items()
         ]
-        near = self.plan.caps.get("cluster")
-        if near is not None and self.read.embeddings is not None and len(items):
-            clusters = max(2 * want // near, 2)
-            cluster = kmeans(self.read.embeddings(items.positions), np.ones(len(items)), clusters, rng, rounds=4)[0]
-            caps.append(Cap(near, cluster.tolist()))
         return take_within(order, items.strata, want, need, caps)
 
     def _order(self, aim: Aim, items: Candidates, want: int, rng: np.random.Generator) -> Ints:
@@ -208,6 +207,19 @@ class _Batch:
             mine = self.read.embeddings(items.positions)
             foldings.append(fold_embeddings(mine, self.plan.fold_embeddings_at, against_at))
         return join_folds(*foldings) if len(foldings) > 1 else foldings[0]
+
+
+def topics(scan: Scan, plan: Plan, read: Reading, rng: np.random.Generator) -> Callable[[Ints], Ints]:
+    """Which cluster of embeddings each item of the shortlists is in: twice as many as the cap needs to fill the round.
+
+    Raises `ConfigError` without embeddings. O(shortlists × clusters).
+    """
+    if read.embeddings is None:
+        raise ConfigError("caps: cluster needs embeddings; choose a model that embeds items, e.g. text_linear with lsa")
+    at = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *(items.positions for items in scan.shortlists)]))
+    clusters = max(2 * sum(aim.count for aim in scan.aims) // plan.caps["cluster"], 2)
+    codes = kmeans(read.embeddings(at), np.ones(len(at)), clusters, rng, rounds=4)[0] if len(at) else at
+    return lambda positions: codes[np.searchsorted(at, positions)]
 
 
 def _without(items: Candidates, keys: Keys) -> Candidates:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from hitl.errors import ConfigError
 from hitl.sampling.aims import Standing, aims
 from hitl.sampling.diversity import DIVERSITIES, on_grid
 from hitl.sampling.plan import ArmPlan, Plan
@@ -386,6 +387,20 @@ def test_a_cluster_cap_keeps_a_topic_from_filling_the_batch():
     assert set(cluster[positions(select(make_scan(free, scores), free, **read), "explore")]) == {0}
     capped = select(make_scan(plan, scores), plan, **read)
     assert Counter(cluster[positions(capped, "explore")].tolist()) == dict.fromkeys(range(5), 2)
+
+
+def test_a_cluster_cap_holds_over_all_arms_of_a_round():
+    cluster, embeddings, scores = planted(np.random.default_rng(1), 5, 200)
+    plan = ONLY_BEST.model_copy(update={"arms": TWICE, "caps": {"cluster": 2}, "shortlist": 20})
+    capped = select(make_scan(plan, scores), plan, embeddings=embeddings.__getitem__)
+    both = positions(capped, "explore") + positions(capped, "again")
+    assert Counter(cluster[both].tolist()) == dict.fromkeys(range(5), 2)
+
+
+def test_a_cluster_cap_without_embeddings_is_told():
+    plan = ONLY_BEST.model_copy(update={"caps": {"cluster": 2}})
+    with pytest.raises(ConfigError, match="needs embeddings"):
+        select(make_scan(plan, np.linspace(0, 1, 50)), plan)
 
 
 @pytest.mark.parametrize("name", [name for name in DIVERSITIES if name != "top"])
