@@ -18,6 +18,8 @@ demo: setup
 serve: setup
 	$(BIN)/python -m hitl.demo --serve $(if $(DATA),--data "$(DATA)") $(DEMO_ARGS)
 
+# Small products of matrices, and several processes at once: threads of the BLAS would only wait for one another.
+test: export OMP_NUM_THREADS ?= 1
 test: setup
 	$(BIN)/python -m pytest $(ARGS)
 
