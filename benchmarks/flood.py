@@ -100,8 +100,8 @@ def state_of(flood: Flood, seed: int) -> State:
 
 def ours(flood: Flood, state: State, n: int) -> np.ndarray:
     """The arms' picks under the default plan, with a budget that gives them `n`."""
-    plan = Plan(budget=1)
-    plan = Plan(budget=round(n / (1 - plan.audit - plan.random)))
+    plans = (Plan(budget=budget) for budget in range(n, 3 * n))
+    plan = next(plan for plan in plans if sum(plan.counts()[arm] for arm in plan.arms) == n)
     at = state.unlabelled
     data = Data(state.proba[at], on_grid(state.embeddings[at]), at.astype(np.uint64), np.ones(len(at)))
     held = {"spam": int((state.y == 1).sum()), "threat": int((state.y == 2).sum())}
