@@ -16,6 +16,7 @@ from common import Goal, finish, shared
 
 import hitl
 from hitl.config import CampaignConfig, truth_from
+from hitl.deciding import decide
 from hitl.demo.labelled import policy_from_labels
 from hitl.demo.stage import plan_for
 from hitl.policy import Policy
@@ -39,7 +40,8 @@ def judged(walk: hitl.Campaign, said: np.ndarray, number: int) -> list[float]:
     fitted = walk.walk.fitted(number)
     rest = np.ones(len(said), dtype=bool)
     rest[asked] = False
-    predicted = np.array(fitted.labels)[fitted.predict(walk.walk.features.slice(0, len(said))).proba.argmax(axis=1)]
+    told = fitted.predict(walk.walk.features.slice(0, len(said)))
+    predicted = np.array(fitted.labels)[decide(told.proba, told.thresholds).argmax(axis=1)]
     return [
         float(np.mean(f1s(said[rest], predicted[rest], fitted.labels))),
         float((predicted[rest & (said == RARE)] == RARE).mean()),
