@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 WAITING = 75
 
 EXIT_CODES = """Exit codes: 0 done; 1 an error of another kind, or doctor found something to mend; 2 wrong usage;
-65 the pool or an answer cannot be used; 69 the server or the Ray cluster does not answer; 75 waiting for people: call
-again later; 77 the server refuses the token; 78 the config or the policy is wrong; 130 interrupted, call again."""
+65 the pool or an answer cannot be used; 69 server or cluster does not answer; 75 waiting for people: call again later;
+77 the server refuses the token; 78 the config or the policy is wrong; 130 interrupted, call again to go on."""
 
 app = typer.Typer(
     help=f"Human-in-the-loop training of moderation classifiers on Label Studio.\n\n{EXIT_CODES}",
