@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WAITING = 75
 
 EXIT_CODES = """Exit codes: 0 done; 1 an error of another kind, or doctor found something to mend; 2 wrong usage;
-65 the pool or an answer cannot be used; 69 server or cluster does not answer; 75 waiting for people: call again later;
+65 the pool or an answer cannot be used; 69 the server or cluster is silent; 75 waiting for people: call again later;
 77 the server refuses the token; 78 the config or the policy is wrong; 130 interrupted, call again to go on."""
 
 app = typer.Typer(
