@@ -16,7 +16,7 @@ from hitl.models import Fitted
 from hitl.rounds.walk import Done, Walk
 from hitl.sampling.aims import Standing, aims
 from hitl.sampling.keywords import policy_keywords
-from hitl.sampling.known import know
+from hitl.sampling.known import direction, know
 from hitl.sampling.mix import Yield, adapted, rarity
 from hitl.sampling.scan import Job, Scan, ScanBatch, Scanner
 from hitl.sampling.second_opinions import second_opinions
@@ -24,7 +24,7 @@ from hitl.sampling.seed import SeedPool, seed_select
 from hitl.sampling.select import Before, Reading
 from hitl.sampling.select import select as choose
 from hitl.sampling.view import Viewer
-from hitl.types import Bools, Known, Pick, Resolution, Selection
+from hitl.types import Bools, Embeddings, Known, Pick, Resolution, Selection
 
 BATCH = 65_536
 
@@ -185,7 +185,18 @@ def _known(walk: Walk, number: int, learned: Sequence[Resolution]) -> Known | No
         answers[:, walk.policy.names.index(label)] = 1
         rows.append(exemplars)
         y.append(answers)
-    return know(np.concatenate(rows), np.concatenate(y), walk.policy.violating, walk.rng(number, "known"))
+    known = know(np.concatenate(rows), np.concatenate(y), walk.policy.violating, walk.rng(number, "known"))
+    return replace(known, centre=_centre(embeddings)) if _uses(walk, "density") else known
+
+
+def _uses(walk: Walk, score: str) -> bool:
+    return any(arm.scores.get(score) for arm in walk.plan.arms.values())
+
+
+def _centre(embeddings: Embeddings) -> Embeddings:
+    """The mean direction of the pool; one pass, O(N d) time, memory for a block."""
+    blocks = range(0, len(embeddings), BATCH)
+    return direction(np.sum([embeddings[at : at + BATCH].sum(axis=0, dtype=np.int64) for at in blocks], axis=0))
 
 
 def yields(walk: Walk, number: int, settled: Sequence[Resolution]) -> list[Yield]:

@@ -91,11 +91,11 @@ def test_examples_of_the_policy_bring_items_like_them(stand):
 
 
 def test_every_scorer_of_the_pool_can_steer_an_arm(stand):
-    scores = {"novelty": 1, "neighbours": 1, "committee": 1, "threshold_distance": 1, "entropy": 1}
-    arms = {name: ArmPlan(scores={name: 1}, diversity="badge") for name in scores}
+    names = ["novelty", "neighbours", "committee", "threshold_distance", "entropy", "density", "likely_positive"]
+    arms = {name: ArmPlan(scores={name: 1}, diversity="badge") for name in names}
     plan = stand.plan.model_copy(update={"arms": arms, "rounds": 1})
     rounds = list(stand.campaign(plan=plan, model=hitl.TextLinear(heads=3)))
-    assert set(scores) <= set(rounds[1].selection.by_arm())
+    assert set(names) <= set(rounds[1].selection.by_arm())
 
 
 def test_a_committee_without_heads_is_told(stand):
