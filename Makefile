@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SERVER := .venv-server
-BENCHMARKS := pool.py loop.py kills.py setup.py
+BENCHMARKS := pool.py loop.py models.py kills.py setup.py
 BESIDE_PEERS := label_efficiency.py selection_speed.py flood.py
 
 # uv reads its own name for local wheels; an empty value is harmless.

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from hitl.errors import HitlError as HitlError
     from hitl.ledger import Ledger as Ledger
     from hitl.models import load_model as load_model
+    from hitl.models.ensemble import Ensemble as Ensemble
+    from hitl.models.image_classifier import ImageClassifier as ImageClassifier
+    from hitl.models.multimodal import Multimodal as Multimodal
+    from hitl.models.policy_judge import PolicyJudge as PolicyJudge
     from hitl.models.text_linear import TextLinear as TextLinear
+    from hitl.models.text_transformer import TextTransformer as TextTransformer
+    from hitl.models.video_classifier import VideoClassifier as VideoClassifier
     from hitl.policy import Policy as Policy
     from hitl.pool import Pool as Pool
     from hitl.rounds import Campaign as Campaign
@@ -26,16 +32,22 @@ __version__ = "0.1.0"
 _HOMES = {
     "Campaign": "hitl.rounds",
     "CampaignConfig": "hitl.config",
+    "Ensemble": "hitl.models.ensemble",
     "HitlError": "hitl.errors",
+    "ImageClassifier": "hitl.models.image_classifier",
     "LabelStudio": "hitl.connectors.label_studio",
     "Ledger": "hitl.ledger",
     "MemoryConnector": "hitl.connectors.memory",
     "Metrics": "hitl.rounds",
+    "Multimodal": "hitl.models.multimodal",
     "Plan": "hitl.sampling.plan",
     "Policy": "hitl.policy",
+    "PolicyJudge": "hitl.models.policy_judge",
     "Pool": "hitl.pool",
     "Round": "hitl.rounds",
     "TextLinear": "hitl.models.text_linear",
+    "TextTransformer": "hitl.models.text_transformer",
+    "VideoClassifier": "hitl.models.video_classifier",
     "load_model": "hitl.models",
 }
 

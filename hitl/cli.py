@@ -1,4 +1,4 @@
-"""The command line: init, run, status, pull, report, doctor."""
+"""The command line: init, run, status, pull, report, doctor, match, export."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from hitl.console import bars, errors, findings, rounds, say
+from hitl.console import bars, errors, findings, matches, rounds, say
 from hitl.errors import CampaignError, ConfigError, HitlError
 from hitl.types import Progress, silent
 
@@ -155,6 +155,42 @@ def doctor(config: ConfigPath = HERE, as_json: AsJson = False) -> None:
     _tell(as_json, [asdict(item) for item in found], show)
     if bad:
         raise typer.Exit(CampaignError.exit_code)
+
+
+@app.command()
+def match(
+    known: Annotated[Path, typer.Argument(help="The list of known hashes, CSV or JSONL.", metavar="LIST")],
+    config: ConfigPath = HERE,
+    within: Annotated[int, typer.Option(help="Bits apart at most, of pictures and near-copies of texts.")] = 31,
+    as_json: AsJson = False,
+) -> None:
+    """Find the items of the pool that are on a list of known hashes, near copies and frames of clips included."""
+    from hitl.config import CampaignConfig
+    from hitl.hashes import HashList, Matching
+    from hitl.hashes import match as look
+
+    loaded, listed = CampaignConfig.load(config), HashList.load(known)
+    with bars() as progress:
+        pool = loaded.open_pool()
+        found = look(pool, listed, loaded.media_of(pool), Matching(within=within), progress=progress)
+    told = {"matches": found.table.to_pylist(), "unreadable": found.unreadable.to_pylist(), "left_out": found.left_out}
+    _tell(as_json, told, lambda console: matches(console, found.table, told["unreadable"], found.left_out))
+
+
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(help="The folder of a saved model, e.g. runs/NAME/models/ID.")],
+    out: Annotated[Path, typer.Argument(help="Where to write; made when it is not there.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write a model as ONNX, and check that it gives the same probabilities."""
+    from hitl.models import load_model
+    from hitl.models.onnx import export as write
+
+    with bars() as progress:
+        progress("exporting", 0, None)
+        made = write(load_model(model, device="cpu"), out)
+    _tell(as_json, made.told, lambda console: say(console, made.summary))
 
 
 def _open(config: Path, progress: Progress = silent) -> Campaign:

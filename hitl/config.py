@@ -14,6 +14,7 @@ from hitl.connectors import Connector
 from hitl.connectors.deferred import Deferred
 from hitl.errors import ConfigError
 from hitl.ledger import Ledger
+from hitl.media import MediaFolder
 from hitl.models import Model, make_model
 from hitl.policy import Policy
 from hitl.pool import Pool
@@ -160,8 +161,29 @@ class CampaignConfig(_Section):
         return Pool.open(source, **columns, facets=tuple(sorted(facets)), quarantine_to=aside)
 
     def open_model(self) -> Model:
-        """The model, not yet trained."""
-        return make_model(self.model.kind, self.model.model_extra)
+        """The model, not yet trained; encoders that are folders, and `root`, are relative to the file."""
+        options = dict(self._placed(self.model.model_extra or {}))
+        if self.model.kind == "policy_judge":
+            options.setdefault("policy", self.open_policy().to_yaml())
+        return make_model(self.model.kind, options)
+
+    def _placed(self, given: Any) -> Any:
+        """Options of a model and of its parts with the paths in them as the file means them."""
+        if isinstance(given, Mapping):
+            return {name: self._folder(name, value) or self._placed(value) for name, value in given.items()}
+        return [self._placed(one) for one in given] if isinstance(given, list) else given
+
+    def _folder(self, name: str, value: Any) -> str | None:
+        """The path of an option that names a folder there; an encoder that is none is a name at the Hub."""
+        if name not in ("encoder", "root") or not isinstance(value, str):
+            return None
+        return str(self.at(value)) if name == "root" or self.at(value).is_dir() else value
+
+    def media_of(self, pool: Pool) -> MediaFolder | None:
+        """The folder that the pool's references are looked for in: the model's `root`, else that of the pool's file."""
+        root = (self.model.model_extra or {}).get("root")
+        found = self.at(root) if isinstance(root, str) else pool.folder
+        return MediaFolder(found) if found is not None and pool.columns.media is not None else None
 
     def open_compute(self) -> Compute:
         """Where passes over the pool run; raises `ConfigError` for a kind or option that is not known."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -13,6 +14,9 @@ from rich.text import Text
 
 from hitl.history import History
 from hitl.types import Finding, Progress
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red"), "skip": ("–", "dim")}
 
@@ -74,6 +78,34 @@ def rounds(console: Console, history: History, title: str = "") -> None:
     headers, *rows = rounds_table(history, console.width)
     if rows:
         console.print(table(headers, rows, title))
+
+
+MOST_MATCHES = 20
+
+
+def matches(console: Console, found: pa.Table, unreadable: Sequence[object], left_out: Sequence[str]) -> None:
+    """Print the first matches with a list of known hashes, and what was not looked at."""
+    if not len(found):
+        say(console, "No item of the pool is on the list.")
+    else:
+        shown = found.slice(0, MOST_MATCHES).to_pylist()
+        headers = ["item", "label", "kind", "bits apart", "second", "source"]
+        rows = [
+            [one["id"], one["label"], one["kind"], str(one["distance"]), _second(one["time"]), one["source"] or ""]
+            for one in shown
+        ]
+        console.print(table(headers, rows))
+        items = len(set(found["id"].to_pylist()))
+        more = f"; the first {MOST_MATCHES} are shown, `--json` gives all" if len(found) > MOST_MATCHES else ""
+        say(console, f"\n{items:,} items match, {len(found):,} times{more}.")
+    if unreadable:
+        say(console, f"{len(unreadable):,} items could not be read; `--json` says which, and why.", "yellow")
+    if left_out:
+        say(console, f"Not looked for, as the pool has nothing of the kind: {', '.join(left_out)}.", "yellow")
+
+
+def _second(time: float | None) -> str:
+    return "" if time is None or time != time else f"{time:.1f}"
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,8 +14,9 @@ from hitl.compute.shards import Shards
 from hitl.config import CampaignConfig, LabelStudioConfig
 from hitl.connectors import Connector
 from hitl.connectors.deferred import Deferred
-from hitl.errors import HitlError
+from hitl.errors import ConfigError, HitlError
 from hitl.ledger import Ledger
+from hitl.models import Model
 from hitl.policy import Policy
 from hitl.pool import Pool
 from hitl.rounds.walk import Walk
@@ -41,7 +43,7 @@ def examine(path: Path) -> list[Finding]:
     found += _policy_advice(policy) if policy else ()
     pool = _try(found, "pool", config.open_pool, repr, f"put your content at {config.pool.path}, or mend `pool`")
     found += _pool_advice(pool, policy) if pool is not None and policy else ()
-    model = _try(found, "model", config.open_model, repr, "mend `model`")
+    model = _try(found, "model", lambda: _model_that_fits(config, pool), repr, "mend `model`")
     remedy = "install what is missing, start the cluster, or take `compute: local`"
     compute = _try(found, "compute", lambda: _compute_that_fits(config, pool), repr, remedy) or here()
     ledger = _look_at_record(found, config)
@@ -141,11 +143,33 @@ def _compute_that_fits(config: CampaignConfig, pool: Pool | None) -> Compute:
     return compute
 
 
+EXTRAS = {"torch": "transformers", "transformers": "transformers", "PIL": "image", "av": "video"}
+"""Which extra brings a package that some models need."""
+
+
+def _model_that_fits(config: CampaignConfig, pool: Pool | None) -> Model:
+    """The model, if what it needs is installed, its encoders are where they are said to be, and the pool has its parts.
+
+    An encoder that is named by its name at the Hub is not looked for: that would fetch it.
+    """
+    model = config.open_model()
+    for package in model.needs:
+        if find_spec(package) is None:
+            raise ConfigError(f"{model.kind} needs {package}: pip install 'hitl[{EXTRAS[package]}]'")
+    if pool is not None and not any(getattr(pool.columns, part) for part in model.reads):
+        parts = " or ".join(model.reads)
+        raise ConfigError(f"{model.kind} reads {parts}, and the pool has none; name its column in `pool`")
+    rows = getattr(model, "rows", None)
+    if rows is not None:
+        rows.checkpoint.check()
+    return model
+
+
 def _form_that_fits(walk: Walk) -> Form:
     """The question that people are asked, if policy, pool and plan go together."""
     walk.check()
     check_quotas(walk.plan.quotas, walk.strata[1])
-    walk.eligible(0)
+    _ = walk.wave
     return walk.form
 
 

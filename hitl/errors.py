@@ -5,8 +5,11 @@
     │   └── PolicyError        ... the policy in particular
     ├── DataError              content or answers that cannot be used as they are
     │   ├── PoolError          ... rows of the pool
+    │   ├── MediaError         ... one item's picture or clip
     │   └── AnswerError        ... an annotation outside the policy
     ├── ModelError             a model cannot be fitted, saved or loaded
+    │   ├── EndpointDown       ... the endpoint of a language model does not answer (try again: nothing is lost)
+    │   └── KeyRefused         ... that endpoint refuses the key, or its quota is used up
     ├── LedgerError            the campaign's record is missing, busy, or of another campaign
     ├── CampaignError          a round cannot go on as it stands
     ├── ComputeError           the cluster that a pass ran on failed (try again: nothing is lost)
@@ -47,12 +50,28 @@ class PoolError(DataError):
     """Rows of the pool are missing, doubled or impossible."""
 
 
+class MediaError(DataError):
+    """A picture or clip of one item is missing, broken or beyond the limits; the others go on."""
+
+
 class AnswerError(DataError):
     """An annotation says something that the policy does not know."""
 
 
 class ModelError(HitlError):
     """A model cannot be fitted, saved or loaded."""
+
+
+class EndpointDown(ModelError):  # noqa: N818 - a state, read aloud as one
+    """The endpoint does not answer, or is busy beyond patience; what was answered is kept, call again."""
+
+    exit_code = 69
+
+
+class KeyRefused(ModelError):  # noqa: N818
+    """The endpoint refuses the key, or what it may do."""
+
+    exit_code = 77
 
 
 class LedgerError(HitlError):

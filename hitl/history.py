@@ -103,6 +103,7 @@ class RoundRow(TypedDict):
     state: Literal["done", "waiting", "running"]
     policy_version: str
     model_id: str  # the model that this round trained; empty until then
+    calibration: dict[str, Any]  # how its probabilities were made honest, as its card says; empty until then
     picked_by_model: str  # the model that picked; empty in the seed round
     seed: int
     started: str

@@ -38,10 +38,30 @@ def silent(label: str, done: int, total: int | None) -> None:
 
 
 @dataclass(frozen=True, eq=False)
+class Unreadable:
+    """Items of a pool that a model could not read: where they stand (u,), ascending, and why."""
+
+    positions: Ints
+    reasons: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __repr__(self) -> str:
+        first = f", first at {self.positions[0]}: {self.reasons[0]}" if len(self) else ""
+        return f"Unreadable({len(self):,} items{first})"
+
+
+READABLE = Unreadable(np.zeros(0, dtype=np.int64), ())
+"""No item was unreadable."""
+
+
+@dataclass(frozen=True, eq=False)
 class Predictions:
     """What a model believes of n items: probabilities (n, k) in the order of `labels`, from the model `model_id`.
 
-    `committee` holds the same by h bootstrap heads, None without them. `thresholds` say how to decide by
+    `proba` is calibrated. `raw` (n, k) is the opinion before that, in which labels may count alike however rare they
+    are, and `committee` the same by h heads; None where there is none. `thresholds` say how to decide on `proba` by
     `hitl.deciding.decide`: None for the usual way, 0.5 for each label or the most probable one.
     """
 
@@ -50,9 +70,15 @@ class Predictions:
     model_id: str
     committee: Proba | None = None  # (h, n, k)
     thresholds: Floats | None = None  # (k,)
+    raw: Proba | None = None  # (n, k)
 
     def __len__(self) -> int:
         return len(self.proba)
+
+    @property
+    def opinion(self) -> Proba:
+        """What arms pick by (n, k): `raw`, in which the uncertain of a rare label is not drowned by its rarity."""
+        return self.proba if self.raw is None else self.raw
 
     def __repr__(self) -> str:
         return f"Predictions({len(self):,} items × {len(self.labels)} labels, model {self.model_id!r})"
@@ -251,13 +277,42 @@ class Resolution:
 
 
 @dataclass(frozen=True, eq=False)
+class Spans:
+    """What timelines say of videos: the label in column `labels` holds for item `rows` from `start` to `stop` (s,)."""
+
+    rows: Ints  # (s,) of the targets
+    labels: Ints  # (s,)
+    start: Floats  # (s,) seconds
+    stop: Floats  # (s,) seconds
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, eq=False)
 class Targets:
-    """What a model learns from: pool positions (m,), labels (m, k) of 0, 1 or NaN (unknown, masked), weights (m,)."""
+    """What a model learns from: pool positions (m,), labels (m, k) of 0, 1 or NaN (unknown, masked), weights (m,).
+
+    `stands_for` (m,) says how many items of the pool each stands for, 0 where it was not drawn by chance; with it the
+    model is calibrated to the pool. `spans` are timelines of videos.
+    """
 
     positions: Ints
     y: Floats
     labels: tuple[str, ...]
     weights: Floats
+    stands_for: Floats | None = None
+    spans: Spans | None = None
+
+    def take(self, rows: Ints) -> Targets:
+        """Some of the items, ascending, with the spans that are theirs."""
+        draws = None if self.stands_for is None else self.stands_for[rows]
+        spans = self.spans
+        if spans is not None and len(spans):
+            at = np.minimum(np.searchsorted(rows, spans.rows), max(len(rows) - 1, 0))
+            kept = np.flatnonzero(rows[at] == spans.rows) if len(rows) else np.zeros(0, dtype=np.int64)
+            spans = Spans(at[kept], spans.labels[kept], spans.start[kept], spans.stop[kept])
+        return Targets(self.positions[rows], self.y[rows], self.labels, self.weights[rows], draws, spans)
 
     def __len__(self) -> int:
         return len(self.positions)

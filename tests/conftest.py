@@ -9,11 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from hitl.cli import main
 from hitl.demo.installed import find_executable
 from hitl.demo.server import LabelStudioServer
 from hitl.errors import ConfigError
+
+# A loaded machine is slow; that is no defect of what is tested.
+settings.register_profile("hitl", deadline=None)
+settings.load_profile("hitl")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -64,6 +64,35 @@ def test_a_campaign_in_order_has_nothing_to_mend(doctor):
 
 
 @pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ({"kind": "image_classifier", "encoder": "some/name"}, "image_classifier reads media, and the pool has none"),
+        ({"kind": "text_transformer", "encoder": "./nowhere"}, "no such folder"),
+        ({"kind": "text_transformer", "encoder": "."}, "no config.json"),
+        ({"kind": "text_transformer"}, "an option is missing"),
+        ({"kind": "text_transformer", "encoder": "some/name", "tune": {"epoch": 2}}, "'epochs'"),
+        ({"kind": "policy_judge", "model": "zonk-1b", "url": "http://me:s3cr3t@127.0.0.1:1/v1"}, "without user"),
+        ({"kind": "ensemble", "members": [{"kind": "text_linear"}]}, "two members"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_found_and_nothing_is_downloaded(doctor, model, words):
+    found = doctor(model=model)["model"]
+    assert found.state == "fail"
+    assert words in found.detail
+    assert "s3cr3t" not in found.detail
+
+
+def test_a_name_at_the_hub_is_not_looked_for(doctor):
+    assert doctor(model={"kind": "text_transformer", "encoder": "some/name"})["model"].state == "ok"
+
+
+def test_a_package_that_is_missing_is_named_with_its_extra(doctor, monkeypatch):
+    monkeypatch.setattr("hitl.doctor.find_spec", lambda package: None if package == "transformers" else package)
+    found = doctor(model={"kind": "text_transformer", "encoder": "some/name"})["model"]
+    assert "pip install 'hitl[transformers]'" in found.detail
+
+
+@pytest.mark.parametrize(
     ("changes", "check", "words"),
     [
         ({"pool": {"path": "nowhere.parquet"}}, "pool", "no such file"),

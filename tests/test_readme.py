@@ -7,15 +7,19 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from tiny import tiny_text_encoder
 
 import hitl
 from hitl.demo.shift import hire, work_shift
 from hitl.demo.stage import Stage
 from hitl.demo.stream import demo_policy, generate
-from hitl.types import silent
+from hitl.hashes import Entry, HashList, text_hashes, to_hex
+from hitl.types import Targets, silent
 from hitl.workforce.simulated import TEAM
 
 ROOT = Path(__file__).parents[1]
@@ -46,8 +50,19 @@ def test_every_make_command_has_its_target_and_its_variables():
 def test_every_hitl_command_runs(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     called = [arguments[1:] for arguments in COMMANDS if arguments[0] == "hitl"]
-    assert [arguments[0] for arguments in called] == ["init", "doctor", "run", "status", "pull", "report"]
+    assert [arguments[0] for arguments in called] == [
+        *["init", "doctor", "run", "status", "pull", "report", "match", "export"]
+    ]
+    encoder = tiny_text_encoder(tmp_path / "encoder")
     for arguments in called:
+        if arguments[0] == "match":
+            HashList.of([Entry("text", to_hex(text_hashes(["plim zonk"]))[0], "known")]).save(tmp_path / "known.csv")
+        if arguments[0] == "export":
+            pool = hitl.Pool.open(pa.table({"text": ["zonk", "blip"]}))
+            model = hitl.TextTransformer(str(encoder), device="cpu")
+            targets = Targets(np.arange(2), np.eye(2), ("ok", "bad"), np.ones(2))
+            features = model.features(pool, None)
+            model.fit(features, targets, np.random.default_rng(0), multi_label=False).save("final-model")
         ended = command(*arguments)
         assert ended.code == 0, ended.err
         if arguments[0] == "init":

@@ -23,10 +23,14 @@ READ_ROWS = 8192
 
 
 class Reads(Protocol):
-    """Makes of texts what a model predicts from."""
+    """Makes of rows what a model predicts from."""
 
-    def read(self, texts: Any) -> tuple[Any, Embeddings | None]:
-        """x of n texts, and their embeddings (n, d) if there are any; the same of a text in any batch."""
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it reads."""
+
+    def read(self, rows: pa.Table) -> tuple[Any, Embeddings | None]:
+        """x of n rows, and their embeddings (n, d) if there are any; the same of a row in any batch."""
 
 
 class Predicts(Protocol):
@@ -38,7 +42,7 @@ class Predicts(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """What is made of texts: `reader` reads them, and the model that `load` gives predicts.
+    """What is made of rows: `reader` reads them, and the model that `load` gives predicts.
 
     The model is loaded once on each worker, and kept. `load` is `functools.partial(load_model, folder)` for a folder
     that every machine sees; `Judge.with_model` takes a model that then travels with the work.
@@ -56,9 +60,9 @@ class Judge:
     def _model(self) -> Predicts:
         return self.load()
 
-    def __call__(self, texts: pa.Array) -> tuple[Predictions, Embeddings | None]:
+    def __call__(self, rows: pa.Table) -> tuple[Predictions, Embeddings | None]:
         """The predictions, and the embeddings (n, d) if the reader gives any."""
-        x, embeddings = self.reader.read(texts)
+        x, embeddings = self.reader.read(rows)
         return self._model.predict(x), embeddings
 
 
@@ -111,8 +115,9 @@ class ScanShards:
     label: str = "scoring the pool"
 
     def __post_init__(self) -> None:
-        if self.shards.columns.text is None:
-            raise ConfigError("the shards have no text for the model to read; name its column, text=...")
+        read = self.judge.reader.columns
+        if not any(getattr(self.shards.columns, name, name) is not None for name in read):
+            raise ConfigError(f"the shards have no {' or '.join(read)} for the model to read; name the column")
 
     @property
     def sizes(self) -> Sequence[int]:
@@ -142,7 +147,7 @@ class ScanShards:
     @cached_property
     def _wanted(self) -> list[str]:
         replay = [] if self.eligible.replay is None else [self.eligible.replay]
-        return list(dict.fromkeys(["id", "text", "reach", "region", *self.survey.columns, *replay]))
+        return list(dict.fromkeys(["id", *self.judge.reader.columns, "reach", "region", *self.survey.columns, *replay]))
 
     def _batches(self, block: int) -> Iterator[ScanBatch]:
         row, columns = self.shards.blocks[block].start, self.shards.columns
@@ -160,10 +165,10 @@ class ScanShards:
             kept = left_out[np.minimum(before, len(left_out) - 1)] != rows
             table, rows, before = table.take(as_column(np.flatnonzero(kept))), rows[kept], before[kept]
         keys, reach = hash_text(table["id"]), as_array(table["reach"], np.float64)
-        predicted, embeddings = self.judge(table["text"].combine_chunks())
+        predicted, embeddings = self.judge(table.select(self.judge.reader.columns).combine_chunks())
         view = self.viewer.view(
             keys,
-            predicted.proba,
+            predicted.opinion,
             reach,
             coded(table, ["region"], self._regions),
             embeddings=embeddings,

@@ -6,24 +6,40 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
+import pyarrow as pa
 
-from hitl.errors import ConfigError
+from hitl.errors import ConfigError, ModelError
 from hitl.pool import Pool
-from hitl.types import Embeddings, Floats, Ints, Predictions, Proba, Progress, Targets, silent
+from hitl.types import Embeddings, Floats, Ints, Predictions, Proba, Progress, Targets, Unreadable, silent
 
-MODELS = {"text_linear": "hitl.models.text_linear:TextLinear"}
+if TYPE_CHECKING:
+    from hitl.models.fitted import FittedModel
+
+MODELS = {
+    "text_linear": "hitl.models.text_linear:TextLinear",
+    "text_transformer": "hitl.models.text_transformer:TextTransformer",
+    "image_classifier": "hitl.models.image_classifier:ImageClassifier",
+    "video_classifier": "hitl.models.video_classifier:VideoClassifier",
+    "multimodal": "hitl.models.multimodal:Multimodal",
+    "policy_judge": "hitl.models.policy_judge:PolicyJudge",
+    "ensemble": "hitl.models.ensemble:Ensemble",
+}
 """Module and class of each kind of model, imported when first asked for."""
 
 
 @runtime_checkable
 class Reader(Protocol):
-    """Makes of raw texts what a pool's features hold of them, bit by bit; small, and can be pickled."""
+    """Makes of raw rows what a pool's features hold of them; small, and can be pickled."""
 
-    def read(self, texts: Any) -> tuple[Any, Embeddings | None]:
-        """x of n texts, and their embeddings (n, d) if the features have any."""
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the pool's tables that it reads, e.g. text."""
+
+    def read(self, rows: pa.Table) -> tuple[Any, Embeddings | None]:
+        """x of n rows, and their embeddings (n, d) if the features have any."""
 
 
 @runtime_checkable
@@ -40,7 +56,15 @@ class Features(Protocol):
 
     @property
     def reader(self) -> Reader:
-        """Reads texts as these features were made, where the features are not."""
+        """Reads rows as these features were made, where the features are not."""
+
+    @property
+    def unreadable(self) -> Unreadable:
+        """Items that could not be read, and why; their features say nothing."""
+
+    @property
+    def block(self) -> int:
+        """How many items to score at once: fewer where an item takes much memory or time."""
 
     def __len__(self) -> int:
         """How many items."""
@@ -75,6 +99,12 @@ class Fitted(Protocol):
     def predict(self, x: Any) -> Predictions:
         """Probabilities of the items whose features are `x`."""
 
+    def moments(self, x: Any, labels: Ints) -> list[str]:
+        """Where in each item to look for the label in that column, "" where the model does not tell."""
+
+    def predict_rows(self, rows: pa.Table) -> Predictions:
+        """Probabilities of rows that need not be in a pool, with the columns that the model reads."""
+
     def predict_texts(self, texts: Sequence[str]) -> Predictions:
         """Probabilities of texts that need not be in a pool."""
 
@@ -98,6 +128,14 @@ class Model(Protocol):
     @property
     def kind(self) -> str:
         """The name in `MODELS`."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns of a pool of which it reads one at least: text, media."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The packages, by the name they are imported by, that it needs beside the core."""
 
     def options(self) -> dict[str, Any]:
         """The options as plain values, from which `make_model` makes the same recipe."""
@@ -125,8 +163,11 @@ def _recipe_class(kind: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def make_model(kind: str, options: Mapping[str, Any] | None = None) -> Model:
+def make_model(kind: str, options: Mapping[str, Any] | None = None, **places: Any) -> Model:
     """The recipe of this kind with these options; raises `ConfigError` for a kind or option that is not known.
+
+    `places` are settings of this machine that are no part of a model, such as `device` and `root`: a kind that does
+    not have one does without.
 
     >>> make_model("text_linear", {"C": 2.0})
     TextLinear(word=(1, 2), char=(3, 5), buckets=262144, within_words=True, C=2.0, ...)
@@ -137,16 +178,27 @@ def make_model(kind: str, options: Mapping[str, Any] | None = None) -> Model:
         if option not in known:
             near = get_close_matches(option, known, n=1) or known
             raise ConfigError(f"model {kind!r} has no option {option!r}; did you mean {', '.join(map(repr, near))}?")
+    given = {**{name: value for name, value in places.items() if name in known}, **(options or {})}
     try:
-        model: Model = recipe(**(options or {}))
+        model: Model = recipe(**given)
     except (TypeError, ValueError):
-        raise ConfigError(f"model {kind!r}: an option has a value of the wrong kind, e.g. text for a number") from None
+        raise ConfigError(
+            f"model {kind!r}: an option is missing, or has a value of the wrong kind, e.g. text for a number"
+        ) from None
     return model
 
 
-def load_model(folder: str | Path) -> Fitted:
-    """A saved model of any kind; raises `ModelError` when the folder holds none or was changed since."""
-    from hitl.models.saving import read_card
+def load_model(folder: str | Path, **places: Any) -> FittedModel:
+    """A saved model of any kind; raises `ModelError` when the folder holds none or was changed since.
 
-    fitted: Fitted = _recipe_class(str(read_card(Path(folder))["kind"])).load(folder)
-    return fitted
+    `places`: see `make_model`; `device="cpu"` says where it runs, `root="media"` where the files are that it reads.
+    """
+    from hitl.models.fitted import restore_model
+    from hitl.models.saving import load
+
+    saved = load(folder)
+    try:
+        recipe: Any = make_model(str(saved.card["kind"]), saved.card["options"], **places)
+    except (ConfigError, KeyError, TypeError) as error:
+        raise ModelError(f"{folder}: its card is of another version ({error}); train the model again") from error
+    return restore_model(recipe, saved)

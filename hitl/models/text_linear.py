@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,24 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hitl.errors import ConfigError, ModelError
-from hitl.models import ngrams
-from hitl.models.feature_store import Making, SparseFeatures, stored
-from hitl.models.fitting import Recipe, check_targets, fit_linear
-from hitl.models.linear import Linear
-from hitl.models.logistic import Penalty
-from hitl.models.lsa import VERSION as LSA_VERSION
-from hitl.models.pool_features import PoolReader
-from hitl.models.saving import changed, content_id, load, plain, save
-from hitl.models.tfidf import TextReader
-from hitl.models.thresholds import prevalence_thresholds
+from hitl.models.fitted import FittedModel, Learned, fit_model
+from hitl.models.linear import ngrams
+from hitl.models.linear.feature_store import Making, SparseFeatures, stored
+from hitl.models.linear.fitting import Fitting, fit_linear
+from hitl.models.linear.logistic import Penalty
+from hitl.models.linear.lsa import VERSION as LSA_VERSION
+from hitl.models.linear.pool_features import PoolReader
+from hitl.models.linear.tfidf import TextReader
+from hitl.models.linear.weights import Linear
+from hitl.models.saving import Saved, plain
 from hitl.pool import Pool
-from hitl.types import Floats, Predictions, Proba, Progress, Targets, silent
-
-_LIMITS = (
-    "Sees words and spelling, not meaning or context: irony, quotation, reclaimed words and new spellings mislead it.",
-    "Knows the languages and topics of its training items only; check each slice before relying on it.",
-    "With class_weight 'balanced' the probabilities of rare labels are higher than their frequency.",
-)
+from hitl.types import Floats, Proba, Progress, Targets, silent
 
 
 @dataclass(frozen=True)
@@ -43,7 +36,8 @@ class TextLinear:
     `C` is the inverse strength of the L2 penalty, `class_weight` "balanced" or None. `lsa` dimensions are learned from
     the unlabelled pool and read beside the n-grams, `lsa_scale` times; they are the items' embeddings, too. Columns
     count by how much their naive-Bayes ratio, smoothed by `naive_bayes`, says of a label. `heads` bootstrap heads make
-    a committee. 0 leaves each of these out. Raises `ConfigError` for options that cannot be.
+    a committee. 0 leaves each of these out. `calibrate` fits the probabilities to held-out items. Raises `ConfigError`
+    for options that cannot be.
 
     Sources: Weinberger et al. (2009) for hashing; w = (1 + ln tf) (ln((1 + n) / (1 + df)) + 1), rows of length 1;
     Deerwester et al. (1990) for LSA; Wang & Manning (2012) for naive-Bayes weighting.
@@ -70,8 +64,15 @@ class TextLinear:
     lsa_scale: float = 1.0
     naive_bayes: float = 1.0
     heads: int = 0
+    calibrate: bool = True
 
     kind: ClassVar[str] = "text_linear"
+    reads: ClassVar[tuple[str, ...]] = ("text",)
+    needs: ClassVar[tuple[str, ...]] = ()
+    limits: ClassVar[tuple[str, ...]] = (
+        "Sees words and spelling, not meaning: irony, quotation, reclaimed words and new spellings mislead it.",
+        "Knows the languages and topics of its training items only; check each slice before relying on it.",
+    )
 
     def __post_init__(self) -> None:
         for name in ("word", "char"):
@@ -131,109 +132,48 @@ class TextLinear:
         *,
         multi_label: bool,
         card: Mapping[str, Any] = {},
-    ) -> FittedTextLinear:
+    ) -> FittedModel:
         """Learn from the targets; only the resamples of the heads draw from `rng`.
 
         Raises `ModelError` when there is no training item or the features are not of these options.
         """
+        return fit_model(self, features, targets, rng, multi_label=multi_label, card=card)
+
+    def learn(self, features: Any, targets: Targets, rng: np.random.Generator, *, multi_label: bool) -> Learned:
+        """Weights for the columns, and what the fitting took."""
         if not isinstance(features, SparseFeatures) or not self._made(features.making):
             raise ModelError("these features are not of this text_linear; compute them with its features(pool, cache)")
-        check_targets(targets, len(features))
-        penalty = Penalty(self.C, self.class_weight == "balanced", self.max_iter)
-        recipe = Recipe(penalty, self.naive_bayes, self.lsa_scale, self.heads)
+        fitting = Fitting(Penalty(self.C, self.class_weight == "balanced", self.max_iter), self.naive_bayes)
+        fitting = replace(fitting, lsa_scale=self.lsa_scale, heads=self.heads)
         x = features.take(targets.positions)
-        linear, told = fit_linear(x, targets, recipe, features.lsa, rng, multi_label=multi_label)
-        about = {
-            "kind": self.kind,
-            "policy_version": "",
-            "data_hash": _data_hash(features, targets),
-            "training": told,
-            "metrics": {},
-            "intended_use": "Ranks content for human review and proposes labels; people decide.",
-            "limits": list(_LIMITS),
-            **plain(card),
-        }
-        return FittedTextLinear(self, targets.labels, linear, np.asarray(features.idf), about)
+        linear, told = fit_linear(x, targets, fitting, features.lsa, rng, multi_label=multi_label)
+        return Learned(LinearText(linear, features.reader), told)
 
-    @staticmethod
-    def load(folder: str | Path) -> FittedTextLinear:
-        """A saved model, bit by bit as it was; raises `ModelError` when the folder holds another or a changed one."""
-        arrays, card = load(folder)
-        try:
-            recipe = TextLinear(**card["options"])
-            linear = Linear.of(arrays, recipe.ngrams.width, not card["multi_label"])
-            about = {key: value for key, value in card.items() if key not in _OWN}
-            fitted = FittedTextLinear(
-                recipe, tuple(card["labels"]), linear, arrays["idf"], about, arrays.get("thresholds")
-            )
-        except (KeyError, TypeError, ConfigError) as error:
-            raise ModelError(f"{folder}: its card is no text_linear card ({error}); restore the model") from error
-        if card.get("features_version") != ngrams.VERSION:
-            raise ModelError(f"{folder}: saved by a version that counts n-grams differently; train the model again")
-        if (fitted.model_id, fitted.card["thresholds"]) != (card.get("model_id"), card.get("thresholds")):
-            raise changed(Path(folder) / "card.json")
-        return fitted
+    def restore(self, saved: Saved) -> LinearText:
+        """The weights of a saved model of these options."""
+        linear = Linear.of(saved.arrays, self.ngrams.width, not saved.card["multi_label"])
+        return LinearText(linear, TextReader(self.ngrams, saved.arrays["idf"]))
 
 
-_OWN = ("model_id", "labels", "multi_label", "options", "features_version", "thresholds", "weights_sha256")
+@dataclass(frozen=True, eq=False)
+class LinearText:
+    """Linear weights, and the reader of the texts that they weigh."""
 
-
-@dataclass(frozen=True, eq=False, repr=False)
-class FittedTextLinear:
-    """A `TextLinear` that has learned; make one with `TextLinear.fit`, or `load_model`."""
-
-    recipe: TextLinear
-    labels: tuple[str, ...]
     linear: Linear
-    idf: NDArray[np.float32]  # (width,)
-    about: Mapping[str, Any] = field(default_factory=dict)
-    thresholds: Floats | None = None  # (k,)
+    reader: TextReader
 
     @property
-    def multi_label(self) -> bool:
-        """Whether labels are judged one by one; if not, the probabilities of an item sum to 1."""
-        return not self.linear.softmax
-
-    @cached_property
-    def _weights(self) -> dict[str, NDArray[Any]]:
-        decisions = {} if self.thresholds is None else {"thresholds": self.thresholds}
-        return {**self.linear.arrays(), "idf": self.idf, **decisions}
-
-    @cached_property
-    def model_id(self) -> str:
-        """`text_linear-` and 12 hex digits over weights, options and labels."""
-        depends = [self.recipe.options(), self.labels, self.multi_label, ngrams.VERSION]
-        return content_id(self.recipe.kind, self._weights, depends)
+    def constant(self) -> NDArray[np.float32]:
+        """The probability (k,) of labels that there was nothing to learn from, NaN for the others."""
+        return self.linear.constant
 
     @property
-    def card(self) -> dict[str, Any]:
-        """The model card as plain values."""
-        return {
-            **self.about,
-            "kind": self.recipe.kind,
-            "model_id": self.model_id,
-            "labels": list(self.labels),
-            "multi_label": self.multi_label,
-            "options": self.recipe.options(),
-            "features_version": ngrams.VERSION,
-            "thresholds": None if self.thresholds is None else self.thresholds.tolist(),
-        }
+    def depends(self) -> dict[str, int]:
+        """How n-grams are counted."""
+        return {"ngrams": ngrams.VERSION}
 
-    def with_thresholds(self, prevalence: Floats, proba: Proba, weights: Floats | None = None) -> FittedTextLinear:
-        """The same model that decides for each label as often as its `prevalence` (k,) says, NaN where not known.
-
-        `proba` (n, k) are its own probabilities of a sample of the pool, whose items count by `weights` (n,), e.g. one
-        over their inclusion probability. Probabilities stay as they are. See `prevalence_thresholds`.
-        """
-        found = prevalence_thresholds(prevalence, proba, self.multi_label, weights)
-        return replace(self, thresholds=found)
-
-    def with_card(self, updates: Mapping[str, Any]) -> FittedTextLinear:
-        """The same model with more in its card, e.g. metrics that are known only later."""
-        return replace(self, about={**self.about, **plain(updates)})
-
-    def predict(self, x: Any) -> Predictions:
-        """Probabilities (n, k) of rows of features x (n, width), and the heads' (h, n, k), from one sparse product.
+    def scores(self, x: Any) -> tuple[Floats, Proba | None]:
+        """Logits (n, k) of rows of features x (n, width), and the heads' probabilities (h, n, k); one sparse product.
 
         O(nonzeros × k × (1 + heads)); the same of a row in any batch, bit by bit.
         """
@@ -241,26 +181,12 @@ class FittedTextLinear:
             raise ModelError(
                 f"features have {x.shape[1]:,} columns and the model {self.linear.width:,}; compute them by its recipe"
             )
-        proba, committee = self.linear.proba(x)
-        return Predictions(proba, self.labels, self.model_id, committee, self.thresholds)
+        return self.linear.scores(x)
 
-    def predict_texts(self, texts: Sequence[str]) -> Predictions:
-        """Probabilities (n, k) of texts; the same as by the pool's features, bit by bit."""
-        return self.predict(TextReader(self.recipe.ngrams, self.idf).rows(texts))
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Weights and idf by name."""
+        return {**self.linear.arrays(), "idf": self.reader.idf}
 
-    def save(self, folder: str | Path) -> Path:
-        """Write weights (safetensors) and card (JSON) to a folder, whole or not at all; the folder."""
-        return save(folder, self._weights, self.card)
-
-    def __repr__(self) -> str:
-        items = self.about.get("training", {}).get("items", 0)
-        return f"FittedTextLinear({self.model_id!r}: {', '.join(self.labels)}; from {items:,} items)"
-
-
-def _data_hash(features: SparseFeatures, targets: Targets) -> str:
-    """A hash of what was learned from: the features' fingerprint, and which items with which labels and weights."""
-    digest = blake2b(features.fingerprint.encode(), digest_size=12)
-    order = np.argsort(targets.positions, kind="stable")
-    for part in (targets.positions[order], targets.y[order], targets.weights[order]):
-        digest.update(np.ascontiguousarray(part).tobytes())
-    return digest.hexdigest()
+    def files(self) -> dict[str, bytes]:
+        """None."""
+        return {}

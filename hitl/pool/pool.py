@@ -56,6 +56,7 @@ class Pool:
     quarantined: int = 0
     quarantine_file: Path | None = None
     shards: tuple[str, ...] = ()  # Parquet files it was opened from, in the order of its rows; none if from elsewhere
+    folder: Path | None = None  # of the file it was opened from, which references to media are relative to
 
     @classmethod
     def open(
@@ -105,14 +106,27 @@ class Pool:
             ) from error
         if not found.faults:
             keys, views = _fixed(found.keys), _fixed(found.reach)
-            return cls(name or opened.name, columns, keys, views, opened, shards=_shards(source))
+            return cls(
+                name or opened.name, columns, keys, views, opened, shards=_shards(source), folder=_folder(source)
+            )
         if on_error == "raise":
             raise describe(found, opened, columns)
         bad = found.bad_rows
         file = quarantine(found, opened, _quarantine_path(source, quarantine_to))
         kept = np.delete(np.arange(len(found.keys), dtype=np.int64), bad)
         keys, views = _fixed(found.keys[kept]), _fixed(found.reach[kept])
-        return cls(name or opened.name, columns, keys, views, opened, _fixed(kept), len(bad), file, _shards(source))
+        return cls(
+            name or opened.name,
+            columns,
+            keys,
+            views,
+            opened,
+            _fixed(kept),
+            len(bad),
+            file,
+            _shards(source),
+            _folder(source),
+        )
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -280,6 +294,14 @@ def _shards(source: Any) -> tuple[str, ...]:
     path = Path(source).absolute()
     files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     return tuple(str(file) for file in files if file.suffix.lower() in (".parquet", ".pq"))
+
+
+def _folder(source: Any) -> Path | None:
+    """The folder of the file that a source names, or the folder itself."""
+    if not isinstance(source, str | Path) or str(source).startswith("hub:"):
+        return None
+    path = Path(source).absolute()
+    return path if path.is_dir() else path.parent
 
 
 def _quarantine_path(source: Any, chosen: str | Path | None) -> Path:

@@ -29,11 +29,16 @@ def ask(walk: Walk, number: int) -> Done:
     positions = np.array([pick.position for pick in picks], dtype=np.int64)
     fitted = walk.fitted(number - 1)
     predicted: list[dict[str, float]] = [{} for _ in picks]
-    if fitted is not None and picks:
-        proba = fitted.predict(walk.features.take(positions)).proba
-        predicted = [dict(zip(fitted.labels, map(float, row), strict=True)) for row in proba]
-    asking = Asking(campaign=walk.campaign, round=number, form=walk.form, model_id=fitted.model_id if fitted else "")
     rows = walk.pool.rows(positions).to_pylist()
+    if fitted is not None and picks:
+        x = walk.features.take(positions)
+        proba = fitted.predict(x).proba
+        predicted = [dict(zip(fitted.labels, map(float, row), strict=True)) for row in proba]
+        if walk.form.modality == "video":
+            # The likeliest harm, whatever is likelier still: that is what a reviewer must look for.
+            likeliest = np.where(walk.policy.violating, proba, -1.0).argmax(axis=1)
+            rows = [{**row, "moments": at} for row, at in zip(rows, fitted.moments(x, likeliest), strict=True)]
+    asking = Asking(campaign=walk.campaign, round=number, form=walk.form, model_id=fitted.model_id if fitted else "")
     tasks = make_tasks(asking, picks, rows, predicted, _people(walk, number, picks))
 
     def write(writer: Writer) -> None:

@@ -71,12 +71,29 @@ def training_set(walk: Walk, number: int) -> Targets:
             f"campaign {walk.campaign}, round {number}: no item has been settled, so there is nothing to learn from; "
             "look at the disagreements in the project, then call again"
         )
+    drawn = _stands_for(walk, number)
     return Targets(
         positions=walk.positions(r.item_id for r in usable),
         y=walk.one_hot(usable),
         labels=walk.policy.names,
         weights=np.array([r.confidence for r in usable]),
+        stands_for=np.array([drawn.get(r.item_id, 0.0) for r in usable]),
     )
+
+
+def _stands_for(walk: Walk, number: int) -> dict[str, float]:
+    """How many items of the pool each item of the audit draws and random arms stands for; each draw counts by its size.
+
+    1 / inclusion, which a round's items were drawn with from what had not been asked by then.
+    """
+    drawn: dict[str, float] = {}
+    for earlier in range(number + 1):
+        picks = walk.ledger.picks(earlier)
+        for arm in ("audit", "random"):
+            mine = {pick.item_id: 1.0 / (pick.inclusion or 1.0) for pick in picks if pick.arm == arm}
+            total = sum(mine.values())
+            drawn |= {item: weight * len(mine) / total for item, weight in mine.items()}
+    return drawn
 
 
 def fit(walk: Walk, number: int) -> Done:

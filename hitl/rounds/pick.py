@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from hitl.sampling.seed import SeedPool, seed_select
 from hitl.sampling.select import Before, Reading
 from hitl.sampling.select import select as choose
 from hitl.sampling.view import Viewer
-from hitl.types import Bools, Embeddings, Known, Pick, Resolution, Selection
+from hitl.types import Bools, Embeddings, Ints, Known, Pick, Resolution, Selection
 
 BATCH = 65_536
 
@@ -33,15 +33,13 @@ def select(walk: Walk, number: int) -> Done:
     """Pick the round's items: by the last model's scan of the pool, or by keywords, clusters and chance without one."""
     fitted = walk.fitted(number - 1)
     selection = _seed(walk, number) if fitted is None else _active(walk, number, fitted)
-    output = {"arms": selection.by_arm(), "pool": dict(selection.pool_stats)}
+    output = {"arms": selection.by_arm(), "pool": dict(selection.pool_stats), "unreadable": walk.tell_unreadable()}
     return Done(output, lambda writer: writer.add_picks(number, selection.picks))
 
 
 def _seed(walk: Walk, number: int) -> Selection:
     pool = walk.pool
     codes, names = walk.strata
-    embeddings = walk.features.embeddings
-    features = walk.features.take if embeddings is None else lambda at: np.asarray(embeddings[at])
     seed_pool = SeedPool(
         keys=pool.keys,
         reach=pool.reach,
@@ -50,16 +48,27 @@ def _seed(walk: Walk, number: int) -> Selection:
         ids=pool.ids,
         texts=pool.texts if walk.has_text else None,
         text_batches=walk.text_batches if walk.has_text else None,
-        features=features,
+        features=_places(walk),
         exemplars=walk.exemplars,
         eligible=walk.eligible(number),
     )
     return seed_select(seed_pool, walk.plan, policy_keywords(walk.policy), seed=walk.seed(number, "select"))
 
 
+def _places(walk: Walk) -> Callable[[Ints], Any] | None:
+    """Where items lie, for a spread over the pool: embeddings, or else sparse rows; None where neither is to be had."""
+    from scipy.sparse import issparse
+
+    embeddings = walk.features.embeddings
+    if embeddings is not None:
+        return lambda at: np.asarray(embeddings[at])
+    return walk.features.take if issparse(walk.features.slice(0, 0)) else None
+
+
 def _active(walk: Walk, number: int, fitted: Fitted) -> Selection:
     settled = [r for r in walk.ledger.resolutions(number - 1) if r.labels is not None]
-    learned = [r for r in settled if r.item_id not in walk.benchmark_items()]
+    benchmark = walk.benchmark_items()
+    learned = [r for r in settled if r.item_id not in benchmark]
     shares = adapted(walk.plan, yields(walk, number, settled))
     survey = Survey.of(walk.pool, walk.plan.strata)
     job = Job(
@@ -88,7 +97,7 @@ def _again(walk: Walk, number: int, fitted: Fitted, learned: Sequence[Resolution
         return []
     at = walk.positions(r.item_id for r in current)
     viewer = Viewer(walk.policy, walk.regions[1], walk.seed(number, "relabel"))
-    proba = fitted.predict(walk.features.take(at)).proba
+    proba = fitted.predict(walk.features.take(at)).opinion
     view = replace(
         viewer.view(walk.pool.keys[at], proba, walk.pool.reach[at], walk.regions[0][at]),
         settled=walk.one_hot(current),
@@ -103,7 +112,8 @@ def _scan(walk: Walk, number: int, fitted: Fitted, job: Job, known: Known | None
     if not walk.compute.travels:
         here = ScanPool(walk, fitted, viewer, job, known, walk.eligible(number), label)
         return walk.compute.run(here, walk.progress).result()
-    asked = Eligible(np.sort(walk.pool.keys[walk.asked_positions()]), walk.plan.replay, number)
+    taken = np.concatenate([walk.asked_positions(), walk.features.unreadable.positions])
+    asked = Eligible(np.sort(walk.pool.keys[taken]), walk.plan.replay, number)
     judge = Judge.with_model(walk.features.reader, fitted)
     there = ScanShards(Shards.of(walk.pool), survey, viewer, job, judge, asked, known, label)
     return walk.compute.run(there, walk.progress).result()
@@ -111,7 +121,7 @@ def _scan(walk: Walk, number: int, fitted: Fitted, job: Job, known: Known | None
 
 @dataclass(frozen=True, eq=False)
 class ScanPool:
-    """The pass over a pool whose features are cached: `BATCH` items a block, each scored and fed to a scanner."""
+    """The pass over a pool by its features, block by block, each scored and fed to a scanner."""
 
     walk: Walk
     fitted: Fitted
@@ -124,8 +134,8 @@ class ScanPool:
     @property
     def sizes(self) -> Sequence[int]:
         """Items of each block."""
-        n = len(self.walk.pool)
-        return [min(BATCH, n - start) for start in range(0, n, BATCH)]
+        n, block = len(self.walk.pool), self.walk.features.block
+        return [min(block, n - start) for start in range(0, n, block)]
 
     def nothing(self) -> Scanner:
         """A scanner that has seen nothing."""
@@ -134,12 +144,13 @@ class ScanPool:
     def run(self, block: int) -> Scanner:
         """What a scanner keeps of one block."""
         walk = self.walk
-        rows = slice(block * BATCH, block * BATCH + self.sizes[block])
+        start = block * walk.features.block
+        rows = slice(start, start + self.sizes[block])
         predicted = self.fitted.predict(walk.features.slice(rows.start, rows.stop))
         embeddings = walk.features.embeddings
         view = self.viewer.view(
             walk.pool.keys[rows],
-            predicted.proba,
+            predicted.opinion,
             walk.pool.reach[rows],
             walk.regions[0][rows],
             embeddings=None if embeddings is None else embeddings[rows],
@@ -162,7 +173,7 @@ def _reading(walk: Walk, fitted: Fitted) -> Reading:
         ids=walk.pool.ids,
         texts=walk.pool.texts if walk.has_text else None,
         embeddings=None if embeddings is None else lambda at: np.asarray(embeddings[at]),
-        proba=lambda at: fitted.predict(walk.features.take(at)).proba,
+        proba=lambda at: fitted.predict(walk.features.take(at)).opinion,
         multi_label=walk.policy.multi_label,
         columns={name: column(name) for name in walk.plan.caps if name != "cluster"},
     )

@@ -16,7 +16,7 @@ from hitl.metrics.operations import operations
 from hitl.rounds.collect import unanswered
 from hitl.rounds.round import Status
 from hitl.rounds.stopping import left_over, stopping
-from hitl.rounds.walk import Walk
+from hitl.rounds.walk import UNREADABLE, Walk
 from hitl.sampling.why import explain
 from hitl.types import Annotation, Pick, Resolution
 
@@ -52,6 +52,7 @@ def history(walk: Walk, status: Status, now: str) -> History:
             "languages": _counts(pool.codes("language")),
             "regions": _counts(pool.codes("region")),
             "fingerprint": pool.fingerprint,
+            "unreadable": _unreadable(walk),
         },
         model={"kind": walk.model.kind, **walk.model.options()},
         plan=plan,
@@ -70,7 +71,19 @@ def _next_steps(walk: Walk, status: Status, rounds: Sequence[RoundRow]) -> list[
         steps.append(f"{left:,} tasks wait for people in {where}; call `hitl run` again when they are answered.")
     elif status.state in ("empty", "running"):
         steps.append("Call `hitl run` to go on.")
+    unreadable = _unreadable(walk)
+    if unreadable:
+        steps.append(
+            f"Items that the model could not read: {unreadable:,}. They are not picked, and no figure counts them; "
+            f"{UNREADABLE} in the campaign's folder says why."
+        )
     return steps + (_after(rounds[-1], status.state == "done") if rounds else [])
+
+
+def _unreadable(walk: Walk) -> int:
+    """Items that the model could not read when the last round was picked."""
+    picked = [walk.ledger.step(row["round"], "select") for row in walk.ledger.rounds()]
+    return next((int(output.get("unreadable", 0)) for output in reversed(picked) if output), 0)
 
 
 def _after(last: RoundRow, done: bool) -> list[str]:
@@ -149,6 +162,7 @@ def _round(walk: Walk, number: int) -> RoundRow:
         state="done" if "measure" in record.steps else "waiting" if tasks and "pull" not in record.steps else "running",
         policy_version=row["policy_version"],
         model_id=model["model_id"] if model else "",
+        calibration=dict(model["card"].get("calibration") or {}) if model else {},
         picked_by_model=before["model_id"] if before else "",
         seed=row["seed"],
         started=row["started"],

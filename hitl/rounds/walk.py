@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
 
 from hitl.compute import Compute
 from hitl.compute.shards import Shards
@@ -25,6 +26,9 @@ from hitl.sampling.uniforms import draws
 from hitl.sampling.view import join_strata
 from hitl.tasks.form import Form
 from hitl.types import Bools, Embeddings, Floats, Ints, Progress, Resolution
+
+UNREADABLE = "unreadable.jsonl"
+"""In the campaign's folder: items that the model could not read, and why."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +70,24 @@ class Walk:
         """The pool as the model reads it: computed once, cached on disk."""
         return self.model.features(self.pool, self.folder / "cache", self.progress)
 
+    def tell_unreadable(self) -> int:
+        """Write down the items that the model could not read, and why; how many there are."""
+        lost = self.features.unreadable
+        if len(lost):
+            rows = zip(self.pool.ids(lost.positions), lost.reasons, strict=True)
+            lines = (json.dumps({"id": item, "why": why}, ensure_ascii=False) for item, why in rows)
+            (self.folder / UNREADABLE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return len(lost)
+
     @cached_property
     def exemplars(self) -> dict[str, Embeddings]:
         """Embeddings of the examples that the policy gives of each violating label; none where the model has none."""
         texts = {label.name: label.examples for label in self.policy.labels if label.violating and label.examples}
-        if self.features.embeddings is None or not self.has_text:
+        if self.features.embeddings is None or self.features.reader.columns[:1] != ("text",):
             return {}
-        read = {name: self.features.reader.read(list(examples))[1] for name, examples in texts.items()}
+        read = {
+            name: self.features.reader.read(pa.table({"text": list(examples)}))[1] for name, examples in texts.items()
+        }
         found = {name: rows[rows.any(axis=1)] for name, rows in read.items() if rows is not None}
         return {name: rows for name, rows in found.items() if len(rows)}
 
@@ -110,8 +125,9 @@ class Walk:
         return waves[codes]
 
     def eligible(self, number: int) -> Bools:
-        """Which items may be picked in a round: in play, and never asked before. O(n)."""
+        """Which items may be picked in a round: in play, readable, and never asked before. O(n)."""
         free = np.ones(len(self.pool), dtype=bool) if self.wave is None else self.wave <= number
+        free[self.features.unreadable.positions] = False
         free[self.asked_positions()] = False
         return free
 
@@ -143,7 +159,7 @@ class Walk:
     def fitted(self, number: int) -> Fitted | None:
         """The model that a round trained; None before the first."""
         row = self.ledger.model(number) if number >= 0 else None
-        return load_model(self.folder / row["folder"]) if row else None
+        return load_model(self.folder / row["folder"], device=getattr(self.model, "device", "auto")) if row else None
 
     def benchmark_items(self) -> dict[str, float]:
         """Item id → inclusion probability of the frozen benchmark."""

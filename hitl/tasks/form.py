@@ -37,6 +37,11 @@ _OBJECTS = {
 }
 
 
+_MOMENTS = """
+    <View className="hitl-moments"><Header size="6" value="$moments"/></View>"""
+"""Where in a video the model saw what it believes; empty without a model that says it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Form:
     """One question to people: "which label is it?", pinned to a version of a policy.
@@ -97,7 +102,7 @@ def render(form: Form) -> str:
       <View className="hitl-region"><Header size="6" value="$region"/></View>
       <View className="hitl-language"><Header size="6" value="$language"/></View>
     </View>
-    {_OBJECTS[form.modality]}
+    {_OBJECTS[form.modality]}{_MOMENTS if form.modality == "video" else ""}
     <View className="hitl-guidance"><Header size="6" value="$guidance"/></View>
   </View>
   <View className="hitl-answer">

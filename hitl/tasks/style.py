@@ -16,12 +16,15 @@ STYLE = """
       border-radius: 99px; padding: 1px 10px; background: rgba(128, 128, 128, .16)}
     .hitl-region h4::before {content: "Region "; opacity: .65}
     .hitl-language h4::before {content: "Language "; opacity: .65}
-    .hitl-where h4:empty, .hitl-guidance:has(h4:empty) {display: none}
+    .hitl-where h4:empty, .hitl-guidance:has(h4:empty), .hitl-moments:has(h4:empty) {display: none}
     .hitl-guidance {margin-top: 14px; border-left: 4px solid #d9822b; border-radius: 4px; padding: 8px 14px;
       background: rgba(217, 130, 43, .12)}
     .hitl-guidance::before {content: "What this region's policy adds"; font-weight: 600; font-size: 13px}
     .hitl-guidance h4 {font-size: 14px !important; font-weight: 400 !important; line-height: 1.5;
       margin: 4px 0 0 !important; unicode-bidi: plaintext}
+    .hitl-moments {margin-top: 10px}
+    .hitl-moments h4 {font-size: 14px !important; font-weight: 500 !important; margin: 0 !important}
+    .hitl-moments h4::before {content: "Look at "; opacity: .65}
     .hitl-answer h3 {margin: 0 0 10px !important}
     .hitl-answer .lsf-choice__item {margin: 0 0 6px; width: 100%}
     .hitl-answer .lsf-choice__checkbox {display: flex; width: 100%; position: relative; margin: 0;

@@ -45,9 +45,9 @@ def make_tasks(
 ) -> tuple[Task, ...]:
     """Render picks as tasks, in their order.
 
-    `rows` are the picked rows of the pool (`text` or `media`, `region`, `language`), `predicted` label → probability
-    and `people` how many are asked, each aligned with `picks` or left out. Raises `DataError` when they do not
-    align, an item has nothing to show, or a score is no number. O(picks).
+    `rows` are the picked rows of the pool (`text` or `media`, `region`, `language`; of a video `moments`, too),
+    `predicted` label → probability and `people` how many are asked, each aligned with `picks` or left out. Raises
+    `DataError` when they do not align, an item has nothing to show, or a score is no number. O(picks).
     """
     for name, column in (("rows", rows), ("predicted", predicted), ("people", people)):
         if len(column) != len(picks) and (name == "rows" or len(column)):
@@ -82,6 +82,8 @@ def _task(
         "region": _clean(region),
         "guidance": _clean(told(region)),
     }
+    if form.modality == "video":
+        data["moments"] = _clean(str(row.get("moments") or ""))
     return Task(
         key=key,
         round=asking.round,

@@ -95,14 +95,14 @@ class World:
         free = waves <= ROUND
         free[pool.position_of(self.asked)] = False
         viewer = Viewer(self.policy, names, SEED)
-        x, embeddings = self.features.reader.read(pool.texts(range(len(pool))))
+        x, embeddings = self.features.reader.read(pool.rows(range(len(pool)), ["text"]))
         predicted = self.fitted.predict(x)
 
         def batch(start: int) -> ScanBatch:
             rows = slice(start, min(start + 77, len(pool)))
             view = viewer.view(
                 pool.keys[rows],
-                predicted.proba[rows],
+                predicted.opinion[rows],
                 pool.reach[rows],
                 codes[rows],
                 embeddings=embeddings[rows],

@@ -9,7 +9,7 @@ import pytest
 
 from hitl.compute import make_compute
 from hitl.compute.local import Local
-from hitl.compute.scanning import Eligible, ScanShards
+from hitl.compute.scanning import Eligible, Judge, ScanShards
 from hitl.compute.shards import Shards
 from hitl.compute.survey import Survey, SurveyShards
 from hitl.errors import ConfigError, PoolError
@@ -91,7 +91,7 @@ def test_shards_without_text_are_refused(world, tmp_path):
     pq.write_table(pa.table({"photo": ["a.jpg"]}), tmp_path / "one.parquet")
     shards = Shards.open(tmp_path, Columns(media="photo"))
     with pytest.raises(ConfigError, match="no text"):
-        ScanShards(shards, None, None, None, None, None)
+        ScanShards(shards, None, None, None, Judge(world.features.reader, lambda: world.fitted), None)
 
 
 def test_progress_is_told_once_a_block(world):

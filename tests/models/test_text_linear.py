@@ -8,7 +8,8 @@ import pytest
 
 from hitl.deciding import decide
 from hitl.errors import ConfigError, ModelError
-from hitl.models import feature_store, make_model
+from hitl.models import make_model
+from hitl.models.linear import feature_store
 from hitl.models.text_linear import TextLinear
 from hitl.pool import Pool
 from hitl.types import Targets
@@ -34,7 +35,7 @@ def test_tf_idf_is_that_of_the_formula(pool: Pool) -> None:
 
 
 def test_features_do_not_depend_on_the_size_of_batches(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hitl.models import ngrams, pool_features
+    from hitl.models.linear import ngrams, pool_features
 
     features = MODEL.features(pool, None)
     whole = features.slice(0, len(pool))
@@ -64,7 +65,7 @@ def test_texts_without_ngrams_are_nowhere(pool: Pool) -> None:
     features = MODEL.features(pool, None)
     assert not features.embeddings[1].any()
     assert features.embeddings[0].any()
-    assert not features.reader.read(["", " "])[1].any()
+    assert not features.reader.read(pa.table({"text": ["", " "]}))[1].any()
 
 
 def test_few_items_leave_the_last_dimensions_empty() -> None:
@@ -153,7 +154,7 @@ def test_a_weight_of_two_is_an_item_twice() -> None:
     for targets, c in ((twice, 1.0), (weighted, 7 / 6)):
         model = TextLinear(buckets=1 << 10, C=c)
         fitted = model.fit(features, targets, np.random.default_rng(0), multi_label=False)
-        proba.append(fitted.predict(features.slice(0, 6)).proba)
+        proba.append(fitted.predict(features.slice(0, 6)).opinion)
     np.testing.assert_allclose(*proba, atol=1e-3)
 
 
@@ -240,7 +241,7 @@ def test_rare_labels_are_found_when_classes_are_balanced() -> None:
         model = TextLinear(buckets=1 << 12, class_weight=weight, lsa=0, naive_bayes=0.0)
         features = model.features(pool, None)
         fitted = model.fit(features, targets, np.random.default_rng(0), multi_label=False)
-        predicted = fitted.predict(features.slice(200, 400)).proba.argmax(axis=1)
+        predicted = fitted.predict(features.slice(200, 400)).opinion.argmax(axis=1)
         recall.append((predicted[rare[200:]] == 1).mean())
     assert recall[1] == 1.0
     assert recall[1] > recall[0]

@@ -42,6 +42,13 @@ TEXTS = (
     ("ja", "今日の散歩はとても楽しかった"),
 )
 
+CALIBRATION = {
+    "method": "vector scaling with one temperature",
+    "fitted_on": "held-out predictions of items drawn from the pool by chance, by how many each stands for",
+    "items": 84, "worth_items": 61.2, "brier_before": 0.21, "brier_after": 0.17,
+    "calibration_error_before": 0.112, "calibration_error_after": 0.041,
+}  # fmt: skip
+
 
 def estimate(name: str, value: float | None, spread: float = 0.06, n: int = 200, label: str = "", **more: Any) -> Any:
     low = None if value is None else max(value - spread, 0.0)
@@ -153,6 +160,7 @@ def round_row(at: int, **changes: Any) -> RoundRow:
     bought = 100 + 100 * at
     row: dict[str, Any] = {
         "round": at, "kind": "active" if at else "seed", "state": "done", "policy_version": "3",
+        "calibration": CALIBRATION,
         "model_id": f"text_linear-{at}a7f3c", "picked_by_model": f"text_linear-{at - 1}a7f3c" if at else "", "seed": 7,
         "started": f"2026-11-{10 + at}T08:00:00+00:00", "completed": f"2026-11-{10 + at}T16:31:00+00:00",
         "arms": dict(ARMS if at else SEED_ARMS), "yields": yields(at),
@@ -210,6 +218,7 @@ def empty() -> History:
 
 def seed_waiting() -> History:
     nothing: dict[str, Any] = {
+        "calibration": {},
         "model_id": "", "completed": None, "tasks_done": 87, "annotations": 120, "labels": {}, "resolved": 0,
         "unresolved": 0, "outs": {}, "training_items": 0, "labels_so_far": 0, "benchmark": [], "confusion": None,
         "agreement": None, "people": [], "seconds_a_task": None, "seconds_total": 0.0, "cost": None,

@@ -1,0 +1,1 @@
+"""Hashed n-grams, their weights and the linear model that reads them: the parts of `TextLinear`."""
