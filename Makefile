@@ -11,11 +11,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: demo serve test setup check bench peers clean
 
-demo: setup
+demo: .venv/.ready $(SERVER)/.ready
 	$(BIN)/python -m hitl.demo $(if $(DATA),--data "$(DATA)") $(if $(TEXT),--text "$(TEXT)") \
 		$(if $(LABEL),--label "$(LABEL)") $(if $(REACH),--reach "$(REACH)") $(DEMO_ARGS)
 
-serve: setup
+serve: .venv/.ready $(SERVER)/.ready
 	$(BIN)/python -m hitl.demo --serve $(if $(DATA),--data "$(DATA)") $(DEMO_ARGS)
 
 # Small products of matrices, and several processes at once: threads of the BLAS would only wait for one another.
@@ -34,13 +34,18 @@ bench: setup peers
 peers: .venv-bench/.ready
 	@for b in $(addprefix benchmarks/,$(BESIDE_PEERS)); do echo "== $$b"; .venv-bench/bin/python $$b $(ARGS) || exit 1; done
 
-setup: .venv/.ready $(SERVER)/.ready
+setup: .venv/.dev $(SERVER)/.ready
 
 .venv/bin/uv:
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
 
+# The loop itself, which the demo shows, needs no torch; the tests do.
 .venv/.ready: pyproject.toml constraints.txt | .venv/bin/uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/.dev: pyproject.toml constraints.txt | .venv/bin/uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable ".[dev]"
 	@touch $@
 

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from hitl.errors import MediaError, ModelError
-from hitl.models.dense import centred, encode
-from hitl.models.dense_store import META, Held, Known, alone, write
+from hitl.errors import MediaError
+from hitl.models.dense import Places, centred, keep, mean_of
 from hitl.models.encoding import BUNDLED, Checkpoint, file_keys, mark, media_folder, references_of, without_caches
 from hitl.models.neural.attention import Clips
 from hitl.pool import Pool
-from hitl.sampling.diversity.crowd import GRID, on_grid
+from hitl.sampling.diversity.crowd import on_grid
 from hitl.types import READABLE, Embeddings, Ints, Keys, Progress, Unreadable
 
 if TYPE_CHECKING:
@@ -60,7 +55,7 @@ class ClipRows:
         """The encoder, opened when first asked for."""
         from hitl.models.neural.image_encoder import ImageEncoder, ImageEncoding
 
-        return ImageEncoder.open(self.checkpoint.folder, ImageEncoding(pooling=self.pooling), device=self.device)  # type: ignore[arg-type]
+        return ImageEncoder.open(self.checkpoint.folder, ImageEncoding(pooling=cast(Any, self.pooling)), self.device)
 
     @cached_property
     def media(self) -> MediaFolder:
@@ -206,72 +201,26 @@ class ClipFeatures:
 
 
 def clip_features(pool: Pool, encoder: ClipRows, cache: Path | None, progress: Progress) -> ClipFeatures:
-    """The clips of a pool by an encoder: read from `cache` or computed, and kept there.
+    """The clips of a pool by an encoder: read from `cache` or computed, and kept there; see `keep`.
 
-    As `dense_features`: a file that other features in the same cache hold is not decoded again, and what was
-    interrupted goes on where it stopped. One decoding of each clip and F runs of the encoder; in memory are two clips'
-    frames and a batch of rows. On disk 2 F (d + 2) bytes a clip. Raises `ModelError`.
+    One decoding of each clip and F runs of the encoder; in memory are two clips' frames and a batch of rows. On disk
+    2 F (d + 2) bytes a clip. Raises `ModelError`.
     """
-    fingerprint = mark(encoder.fingerprint, pool.fingerprint)[:24]
-    if cache is None:
-        held = Held(encoder.width)
-        encode(pool, encoder, held, Known.nothing(), progress)
-        rows, reader = held.rows(), _reader(encoder, held.rows())
-        lies = directions(unpacked(rows, encoder.most, reader.centre))
-        return ClipFeatures(fingerprint, rows, lies, reader, held.unreadable())
-    folder = Path(cache) / fingerprint
-    try:
-        if not folder.exists():
-            _build(pool, encoder, folder, progress)
-        return _opened(folder, fingerprint, encoder, len(pool))
-    except OSError as error:
-        raise ModelError(f"features cannot be kept in {cache} ({error}); check disk space and rights") from error
+
+    def lie(rows: Embeddings, centre: NDArray[np.float32]) -> Embeddings:
+        return directions(unpacked(rows, encoder.most, centre))
+
+    places = Places(lambda rows: _frames_centre(rows, encoder), lie)
+    kept = keep(pool, encoder, cache, places, progress)
+    reader = ClipReader(encoder, kept.centre)
+    return ClipFeatures(kept.fingerprint, kept.rows, kept.embeddings, reader, kept.unreadable)
 
 
-def _build(pool: Pool, encoder: ClipRows, folder: Path, progress: Progress) -> None:
-    """Encode into `folder.part`, which is named when whole; a part that is there is gone on with."""
-    part = folder.with_name(f"{folder.name}.part")
-    part.mkdir(parents=True, exist_ok=True)
-    with alone(part):
-        if folder.exists():  # another process was faster
-            shutil.rmtree(part)
-            return
-        with closing(Held(encoder.width, part)) as held:
-            encode(pool, encoder, held, Known.beside(folder, encoder.fingerprint, encoder.width), progress)
-            rows, unreadable = held.rows(), held.unreadable()
-            reader = _reader(encoder, rows)
-            np.save(part / "centre.npy", reader.centre)
-            blocks = (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))
-            lies = [directions(unpacked(np.asarray(block), encoder.most, reader.centre)) for block in blocks]
-            np.save(part / "embeddings.npy", np.concatenate([np.zeros((0, len(reader.centre)), np.int16), *lies]))
-            del rows
-        told = [[int(at), why] for at, why in zip(unreadable.positions, unreadable.reasons, strict=True)]
-        write(part / META, json.dumps({"encoder": encoder.fingerprint, "unreadable": told}).encode())
-        os.rename(part, folder)
-
-
-def _opened(folder: Path, fingerprint: str, encoder: ClipRows, items: int) -> ClipFeatures:
-    try:
-        told = json.loads((folder / META).read_text(encoding="utf-8"))["unreadable"]
-        centre = np.load(folder / "centre.npy", allow_pickle=False)
-        lies = np.load(folder / "embeddings.npy", mmap_mode="r" if items else None, allow_pickle=False)
-        width = 1 + encoder.most * (2 + len(centre))
-        rows = np.zeros((0, width), dtype=np.int16)
-        if items:
-            rows = np.memmap(folder / "rows.bin", dtype=np.int16, mode="r", shape=(items, width))
-        if lies.shape != (items, len(centre)) or (folder / "rows.bin").stat().st_size != 2 * items * width:
-            raise ValueError
-    except (FileNotFoundError, ValueError, KeyError, TypeError, EOFError):
-        raise ModelError(f"{folder}: these features are damaged; delete the folder, and they are made anew") from None
-    unreadable = Unreadable(np.array([at for at, _ in told], dtype=np.int64), tuple(why for _, why in told))
-    return ClipFeatures(fingerprint, rows, lies, ClipReader(encoder, centre), unreadable)
-
-
-def _reader(encoder: ClipRows, rows: Embeddings) -> ClipReader:
-    """The reader of a pool's clips: the mean of all frames is its centre; exact sums, so that no cut matters."""
+def _frames_centre(rows: Embeddings, encoder: ClipRows) -> NDArray[np.float32]:
+    """The mean of all frames; exact sums, so that no cut matters."""
     total, count = np.zeros(encoder.encoder.width, dtype=np.int64), 0
     for start in range(0, len(rows), BLOCK):
         block = np.asarray(rows[start : start + BLOCK])
         count += int(block[:, 0].sum(dtype=np.int64))
         total += block[:, 1 + 2 * encoder.most :].reshape(-1, len(total)).sum(axis=0, dtype=np.int64)
-    return ClipReader(encoder, (total / (GRID * max(count, 1)) * (count > 1)).astype(np.float32))
+    return mean_of(total, count)

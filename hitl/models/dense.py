@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -107,7 +108,32 @@ class DenseFeatures:
 
 
 def dense_features(pool: Pool, encoder: Embeds, cache: Path | None, progress: Progress) -> DenseFeatures:
-    """The features of a pool by an encoder: read from `cache` or computed, and kept there.
+    """The features of a pool by an encoder: its rows less their mean; see `keep`."""
+    kept = keep(pool, encoder, cache, Places(centre_of, centred), progress)
+    return DenseFeatures(kept.fingerprint, kept.embeddings, DenseReader(encoder, kept.centre), kept.unreadable)
+
+
+@dataclass(frozen=True)
+class Places:
+    """How rows say where items lie: the `centre` (d,) of all, and where rows (b, width) `lie` from there, (b, d)."""
+
+    centre: Callable[[Embeddings], NDArray[np.float32]]
+    lie: Callable[[Embeddings, NDArray[np.float32]], Embeddings]
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What is kept of a pool: an encoder's rows (n, width) as they are, where items lie (n, d), and their centre."""
+
+    fingerprint: str
+    rows: Embeddings
+    embeddings: Embeddings
+    centre: NDArray[np.float32]
+    unreadable: Unreadable
+
+
+def keep(pool: Pool, encoder: Embeds, cache: Path | None, places: Places, progress: Progress) -> Kept:
+    """The rows of a pool by an encoder, and where they lie: read from `cache` or computed, and kept there.
 
     Content that another pool's features in the same cache hold is not encoded again, nor is a content that the batch
     holds twice; what was interrupted goes on where it stopped. O(n) runs of the encoder at most, memory for a batch
@@ -119,32 +145,35 @@ def dense_features(pool: Pool, encoder: Embeds, cache: Path | None, progress: Pr
         held = Held(encoder.width)
         encode(pool, encoder, held, Known.nothing(), progress)
         rows = held.rows()
-        centre = _centre(rows)
-        reader = DenseReader(encoder, centre)
-        return DenseFeatures(fingerprint, centred(rows, centre), reader, held.unreadable())
+        centre = places.centre(rows)
+        lies = [np.zeros((0, len(centre)), dtype=np.int16), *(places.lie(block, centre) for block in _blocks(rows))]
+        return Kept(fingerprint, rows, np.concatenate(lies), centre, held.unreadable())
     folder = Path(cache) / fingerprint
     try:
         if not folder.exists():
-            _build(pool, encoder, folder, progress)
-        return _opened(folder, fingerprint, encoder, len(pool))
+            _build(pool, encoder, folder, places, progress)
+        return _opened(folder, fingerprint, len(pool))
     except OSError as error:
         raise ModelError(f"features cannot be kept in {cache} ({error}); check disk space and rights") from error
 
 
-def _opened(folder: Path, fingerprint: str, encoder: Embeds, items: int) -> DenseFeatures:
+def _opened(folder: Path, fingerprint: str, items: int) -> Kept:
     try:
         told = json.loads((folder / META).read_text(encoding="utf-8"))["unreadable"]
         centre = np.load(folder / "centre.npy", allow_pickle=False)
-        rows = np.load(folder / "embeddings.npy", mmap_mode="r" if items else None, allow_pickle=False)
-        if rows.shape != (items, *centre.shape) or rows.dtype != np.int16:
+        lies = np.load(folder / "embeddings.npy", mmap_mode="r" if items else None, allow_pickle=False)
+        rows = np.zeros((0, 0), dtype=np.int16)
+        if items:
+            rows = np.memmap(folder / "rows.bin", dtype=np.int16, mode="r").reshape(items, -1)
+        if lies.shape != (items, *centre.shape) or lies.dtype != np.int16:
             raise ValueError
         unreadable = Unreadable(np.array([at for at, _ in told], dtype=np.int64), tuple(why for _, why in told))
     except (FileNotFoundError, ValueError, KeyError, TypeError, EOFError):
         raise ModelError(f"{folder}: these features are damaged; delete the folder, and they are made anew") from None
-    return DenseFeatures(fingerprint, rows, DenseReader(encoder, centre), unreadable)
+    return Kept(fingerprint, rows, lies, centre, unreadable)
 
 
-def _build(pool: Pool, encoder: Embeds, folder: Path, progress: Progress) -> None:
+def _build(pool: Pool, encoder: Embeds, folder: Path, places: Places, progress: Progress) -> None:
     """Encode into `folder.part`, which is named when whole; a part that is there is gone on with."""
     part = folder.with_name(f"{folder.name}.part")
     part.mkdir(parents=True, exist_ok=True)
@@ -155,9 +184,9 @@ def _build(pool: Pool, encoder: Embeds, folder: Path, progress: Progress) -> Non
         with closing(Held(encoder.width, part)) as held:
             encode(pool, encoder, held, Known.beside(folder, encoder.fingerprint, encoder.width), progress)
             rows, unreadable = held.rows(), held.unreadable()
-            centre = _centre(rows)
+            centre = places.centre(rows)
             np.save(part / "centre.npy", centre)
-            _centre_all(rows, centre, part / "embeddings.npy")
+            _lie_all(rows, centre, places, part / "embeddings.npy")
             del rows
         told = [[int(at), why] for at, why in zip(unreadable.positions, unreadable.reasons, strict=True)]
         write(part / META, json.dumps({"encoder": encoder.fingerprint, "unreadable": told}).encode())
@@ -188,21 +217,35 @@ def _encoded(rows: pa.Table, encoder: Embeds, known: Known) -> tuple[Keys, Embed
     return keys, found, reasons
 
 
-def _centre(rows: Embeddings) -> NDArray[np.float32]:
+def centre_of(rows: Embeddings) -> NDArray[np.float32]:
     """The mean of all rows that are not zero; exact sums, so that no cut matters."""
     total, count = np.zeros(rows.shape[1], dtype=np.int64), 0
-    for start in range(0, len(rows), 65_536):
-        block = rows[start : start + 65_536]
+    for block in _blocks(rows):
         total += block.sum(axis=0, dtype=np.int64)
         count += int(block.any(axis=1).sum())
+    return mean_of(total, count)
+
+
+def mean_of(total: Ints, count: int) -> NDArray[np.float32]:
+    """The mean (d,) of so many whole-numbered rows by their sum; of one alone or none, nowhere."""
     return (total / (GRID * max(count, 1)) * (count > 1)).astype(np.float32)
 
 
-def _centre_all(rows: Embeddings, centre: NDArray[np.float32], path: Path) -> None:
+def _blocks(rows: Embeddings) -> Iterator[Embeddings]:
+    """Rows in blocks of some 64 MiB."""
+    size = max(1, (32 << 20) // max(rows.shape[1], 1))
+    for start in range(0, len(rows), size):
+        yield np.asarray(rows[start : start + size])
+
+
+def _lie_all(rows: Embeddings, centre: NDArray[np.float32], places: Places, path: Path) -> None:
     if not len(rows):
-        np.save(path, rows)
+        np.save(path, np.zeros((0, len(centre)), dtype=np.int16))
         return
-    kept = np.lib.format.open_memmap(path, mode="w+", dtype=np.int16, shape=rows.shape)  # type: ignore[no-untyped-call]
-    for start in range(0, len(rows), 65_536):
-        kept[start : start + 65_536] = centred(np.asarray(rows[start : start + 65_536]), centre)
+    shape = (len(rows), len(centre))
+    kept = np.lib.format.open_memmap(path, mode="w+", dtype=np.int16, shape=shape)  # type: ignore[no-untyped-call]
+    at = 0
+    for block in _blocks(rows):
+        kept[at : at + len(block)] = places.lie(block, centre)
+        at += len(block)
     kept.flush()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hitl.errors import ConfigError, ModelError
 from hitl.models import Features, Model, Reader, make_model
 from hitl.models.calibration import probable
-from hitl.models.fitted import Core, FittedModel, Learned, fit_model
+from hitl.models.fitted import Core, Learned, Learner
 from hitl.models.saving import Saved
 from hitl.pool import Pool
 from hitl.types import Embeddings, Floats, Ints, Proba, Progress, Targets, Unreadable, silent
@@ -24,7 +24,7 @@ SMALLEST = 1e-6
 
 
 @dataclass(frozen=True)
-class Ensemble:
+class Ensemble(Learner):
     """The members' mean log probabilities, each member one voice of a committee; calibrated as a whole.
 
     `members` are models, or their kinds with options: `[{"kind": "text_linear"}, {"kind": "text_transformer", ...}]`.
@@ -76,18 +76,6 @@ class Ensemble:
     def features(self, pool: Pool, cache: Path | None, progress: Progress = silent) -> JointFeatures:
         """The features of every member."""
         return JointFeatures(tuple(one.features(pool, cache, progress) for one in self.members))
-
-    def fit(
-        self,
-        features: Any,
-        targets: Targets,
-        rng: np.random.Generator,
-        *,
-        multi_label: bool,
-        card: Mapping[str, Any] = {},
-    ) -> FittedModel:
-        """Learn from the targets, every member by itself; raises `ModelError` as they do."""
-        return fit_model(self, features, targets, rng, multi_label=multi_label, card=card)
 
     def learn(self, features: Any, targets: Targets, rng: np.random.Generator, *, multi_label: bool) -> Learned:
         """What every member learns."""

@@ -182,6 +182,25 @@ def texts_column(texts: Sequence[str] | pa.Array | pa.ChunkedArray) -> pa.Array 
     return pa.array([text.encode("utf-8", "replace").decode() for text in texts], pa.large_string())
 
 
+class Learner:
+    """What all recipes do alike: they fit by `fit_model`."""
+
+    def fit(
+        self: Recipe,
+        features: Any,
+        targets: Targets,
+        rng: np.random.Generator,
+        *,
+        multi_label: bool,
+        card: Mapping[str, Any] = {},
+    ) -> FittedModel:
+        """Learn from the targets, calibrate, and begin the model card with `card`.
+
+        Raises `ModelError` when there is nothing to learn from, or the features are not of these options.
+        """
+        return fit_model(self, features, targets, rng, multi_label=multi_label, card=card)
+
+
 def fit_model(
     recipe: Recipe,
     features: Any,

@@ -13,7 +13,7 @@ import numpy as np
 from hitl.errors import ConfigError, ModelError
 from hitl.models.dense import DenseFeatures, dense_features
 from hitl.models.encoding import Checkpoint, ImageRows, root_of
-from hitl.models.fitted import Core, FittedModel, Learned, fit_model
+from hitl.models.fitted import Core, Learned, Learner
 from hitl.models.frozen import check_head, head_fitting, learn_frozen, restore_frozen
 from hitl.models.neural.tuning import Tuning
 from hitl.models.saving import Saved, plain
@@ -23,7 +23,7 @@ from hitl.types import Progress, Targets, silent
 
 
 @dataclass(frozen=True)
-class ImageClassifier:
+class ImageClassifier(Learner):
     """Logistic regression on the rows of a frozen vision encoder; with `tune`, the encoder itself is trained.
 
     `encoder` is the folder of a saved Hugging Face model with its image processor, or its name at the Hub with
@@ -93,21 +93,6 @@ class ImageClassifier:
         rows = replace(self.rows, root=root_of(self.root, pool))
         dense = dense_features(pool, rows, cache, progress)
         return dense if self.tune is None else TunedFeatures(dense, pool)
-
-    def fit(
-        self,
-        features: Any,
-        targets: Targets,
-        rng: np.random.Generator,
-        *,
-        multi_label: bool,
-        card: Mapping[str, Any] = {},
-    ) -> FittedModel:
-        """Learn from the targets; `rng` seeds fine-tuning and the resamples of the heads.
-
-        Raises `ModelError` when there is no training item or the features are not of these options.
-        """
-        return fit_model(self, features, targets, rng, multi_label=multi_label, card=card)
 
     def learn(self, features: Any, targets: Targets, rng: np.random.Generator, *, multi_label: bool) -> Learned:
         """A head on the frozen rows, or the whole network."""

@@ -16,7 +16,7 @@ from hitl.errors import ConfigError, ModelError
 from hitl.models import make_model
 from hitl.models.dense import VERSION, DenseFeatures, DenseReader
 from hitl.models.encoding import mark
-from hitl.models.fitted import FittedModel, Learned, fit_model
+from hitl.models.fitted import Learned, Learner
 from hitl.models.frozen import check_head, head_fitting
 from hitl.models.head import Head, fit_head
 from hitl.models.metadata import Metadata
@@ -30,7 +30,7 @@ PARTS = {"text": "text_transformer", "image": "image_classifier"}
 
 
 @dataclass(frozen=True)
-class Multimodal:
+class Multimodal(Learner):
     """Logistic regression on the rows of text and picture, and on metadata, side by side.
 
     `text` and `image` are options of `TextTransformer` and `ImageClassifier`, whose frozen rows are read; None leaves a
@@ -105,18 +105,6 @@ class Multimodal:
         rows = np.concatenate([np.zeros((0, metadata.width), dtype=np.int16), *batches])
         readers = {part: features.reader for part, features in parts.items()}
         return MultiFeatures(len(pool), parts, rows, MultiReader(readers, metadata))
-
-    def fit(
-        self,
-        features: Any,
-        targets: Targets,
-        rng: np.random.Generator,
-        *,
-        multi_label: bool,
-        card: Mapping[str, Any] = {},
-    ) -> FittedModel:
-        """Learn from the targets; raises `ModelError` when there is none or the features are not of these options."""
-        return fit_model(self, features, targets, rng, multi_label=multi_label, card=card)
 
     def learn(self, features: Any, targets: Targets, rng: np.random.Generator, *, multi_label: bool) -> Learned:
         """A head on all parts."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property, partial
 from hashlib import blake2b
@@ -14,7 +14,7 @@ import numpy as np
 
 from hitl.errors import ConfigError, ModelError
 from hitl.models.calibration import HeldOut
-from hitl.models.fitted import Core, FittedModel, Learned, fit_model, texts_column
+from hitl.models.fitted import Core, Learned, Learner, texts_column
 from hitl.models.judge.answers import Judgements
 from hitl.models.judge.asking import Allowed, Asked, Asking
 from hitl.models.judge.cache import AnswerCache
@@ -31,7 +31,7 @@ _ENDPOINT = tuple(part.name for part in fields(Endpoint))
 
 
 @dataclass(frozen=True)
-class PolicyJudge:
+class PolicyJudge(Learner):
     """Asks a language model for the probability of each label of `policy`, with a reason, item by item.
 
     `policy` is a `Policy`, YAML text or the path of a file; it is kept as text. `model` is the pinned name at the
@@ -198,18 +198,6 @@ class PolicyJudge:
         }
         core = JudgeCore(self, features.reader.pinned, features.reader.cache)
         return Learned(core, told, HeldOut(np.arange(len(targets)), judged.logits))
-
-    def fit(
-        self,
-        features: JudgeFeatures,
-        targets: Targets,
-        rng: np.random.Generator,
-        *,
-        multi_label: bool,
-        card: Mapping[str, Any] = {},
-    ) -> FittedModel:
-        """Ask about the targets' items, and calibrate what was said; raises `ModelError` for labels not its own."""
-        return fit_model(self, features, targets, rng, multi_label=multi_label, card=card)
 
     def restore(self, saved: Saved) -> Core:
         """The core of a saved judge, which asks nobody before it reads."""

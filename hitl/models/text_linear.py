@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hitl.errors import ConfigError, ModelError
-from hitl.models.fitted import FittedModel, Learned, fit_model
+from hitl.models.fitted import Learned, Learner
 from hitl.models.linear import ngrams
 from hitl.models.linear.feature_store import Making, SparseFeatures, stored
 from hitl.models.linear.fitting import Fitting, fit_linear
@@ -29,7 +28,7 @@ from hitl.types import Floats, Proba, Progress, Targets, silent
 
 
 @dataclass(frozen=True)
-class TextLinear:
+class TextLinear(Learner):
     """Logistic regression on TF-IDF of hashed n-grams of words (`word`) and characters (`char`, shortest to longest).
 
     `buckets` (a power of two) columns each for words and characters; characters keep `within_words` or run across.
@@ -123,21 +122,6 @@ class TextLinear:
             return stored(cache, making, PoolReader(pool, making, progress).build)
         except OSError as error:
             raise ModelError(f"features cannot be kept in {cache} ({error}); check disk space and rights") from error
-
-    def fit(
-        self,
-        features: Any,
-        targets: Targets,
-        rng: np.random.Generator,
-        *,
-        multi_label: bool,
-        card: Mapping[str, Any] = {},
-    ) -> FittedModel:
-        """Learn from the targets; only the resamples of the heads draw from `rng`.
-
-        Raises `ModelError` when there is no training item or the features are not of these options.
-        """
-        return fit_model(self, features, targets, rng, multi_label=multi_label, card=card)
 
     def learn(self, features: Any, targets: Targets, rng: np.random.Generator, *, multi_label: bool) -> Learned:
         """Weights for the columns, and what the fitting took."""

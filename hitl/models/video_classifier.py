@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hitl.errors import ConfigError, ModelError
 from hitl.models.clips import VERSION, ClipFeatures, ClipReader, ClipRows, clip_features
 from hitl.models.encoding import Checkpoint, root_of
-from hitl.models.fitted import FittedModel, Learned, fit_model
+from hitl.models.fitted import Learned, Learner
 from hitl.models.frozen import check_head
 from hitl.models.moments import Moments, heaviest
 from hitl.models.neural.attention import Attention, Clips
@@ -27,7 +27,7 @@ MOST_FRAMES = 512
 
 
 @dataclass(frozen=True)
-class VideoClassifier:
+class VideoClassifier(Learner):
     """Attention over the frames of a clip, each a row of a frozen vision encoder.
 
     `encoder` is the folder of a saved Hugging Face model with its image processor, or its name at the Hub with
@@ -104,21 +104,6 @@ class VideoClassifier:
                 f"pool {pool.name!r} has no media for video_classifier; name them with Pool.open(..., media=...)"
             )
         return clip_features(pool, replace(self.rows, root=root_of(self.root, pool)), cache, progress)
-
-    def fit(
-        self,
-        features: Any,
-        targets: Targets,
-        rng: np.random.Generator,
-        *,
-        multi_label: bool,
-        card: Mapping[str, Any] = {},
-    ) -> FittedModel:
-        """Learn from labels of clips, and from their spans where there are any; only the heads draw from `rng`.
-
-        Raises `ModelError` when there is no training item or the features are not of these options.
-        """
-        return fit_model(self, features, targets, rng, multi_label=multi_label, card=card)
 
     def learn(self, features: Any, targets: Targets, rng: np.random.Generator, *, multi_label: bool) -> Learned:
         """The attention, and what the fitting took."""

@@ -51,6 +51,7 @@ def _seed(walk: Walk, number: int) -> Selection:
         features=_places(walk),
         exemplars=walk.exemplars,
         eligible=walk.eligible(number),
+        alike=walk.alike,
     )
     return seed_select(seed_pool, walk.plan, policy_keywords(walk.policy), seed=walk.seed(number, "select"))
 
@@ -82,7 +83,8 @@ def _active(walk: Walk, number: int, fitted: Fitted) -> Selection:
     found = _scan(walk, number, fitted, job, known, survey)
     asked = walk.asked_positions()
     embeddings = walk.features.embeddings
-    before = Before(walk.pool.texts(asked) if walk.has_text else (), None if embeddings is None else embeddings[asked])
+    texts = walk.pool.texts(asked) if walk.has_text else ()
+    before = Before(texts, None if embeddings is None else embeddings[asked], asked)
     selection = choose(found, walk.plan, _reading(walk, fitted), walk.rng(number, "spread"), before)
     return Selection(
         (*selection.picks, *_again(walk, number, fitted, learned)), {**selection.pool_stats, "shares": shares}
@@ -175,6 +177,7 @@ def _reading(walk: Walk, fitted: Fitted) -> Reading:
         embeddings=None if embeddings is None else lambda at: np.asarray(embeddings[at]),
         proba=lambda at: fitted.predict(walk.features.take(at)).opinion,
         multi_label=walk.policy.multi_label,
+        alike=walk.alike,
         columns={name: column(name) for name in walk.plan.caps if name != "cluster"},
     )
 

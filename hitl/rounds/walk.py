@@ -21,6 +21,7 @@ from hitl.ledger import Ledger, Writer
 from hitl.models import Features, Fitted, Model, load_model
 from hitl.policy import Policy
 from hitl.pool import Pool
+from hitl.rounds.alike import Alike
 from hitl.sampling.plan import Plan
 from hitl.sampling.uniforms import draws
 from hitl.sampling.view import join_strata
@@ -90,6 +91,11 @@ class Walk:
         }
         found = {name: rows[rows.any(axis=1)] for name, rows in read.items() if rows is not None}
         return {name: rows for name, rows in found.items() if len(rows)}
+
+    @cached_property
+    def alike(self) -> Alike | None:
+        """Near copies among the pool's pictures and clips; None for a pool of texts."""
+        return Alike.of(self.pool, getattr(self.model, "root", None), self.progress)
 
     @cached_property
     def regions(self) -> tuple[Ints, tuple[str, ...]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hitl.errors import ConfigError
 from hitl.sampling.candidates import Candidates, join, rank_within
-from hitl.sampling.fold import Folded, fold
+from hitl.sampling.fold import Folded, fold, join_folds
 from hitl.sampling.keywords import matches
 from hitl.sampling.known import nearest
 from hitl.sampling.picks import make_picks
@@ -48,6 +48,7 @@ class SeedPool:
     features: Callable[[Ints], Any] | None = None  # (n, f), scipy sparse or dense; embeddings are taken as they are
     exemplars: Mapping[str, Embeddings] = field(default_factory=dict)  # label → (e, d), where features are embeddings
     eligible: Bools | None = None
+    alike: Callable[[Ints, Ints], Folded] | None = None  # of items (n,), and of others that they may repeat (m,)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -235,11 +236,17 @@ class _SeedRound:
         self._keep(self.picks(arm, items.take(rows), stands_for=stands_for))
 
     def _fold(self, items: Candidates) -> Folded:
-        if self.pool.texts is None or self.plan.fold_at is None or not len(items):
-            group = np.unique(items.positions, return_inverse=True)[1]
-            return Folded(group, np.zeros(len(items), dtype=np.bool_))
-        against = self.pool.texts(np.array(self.positions, dtype=np.int64)) if self.positions else []
-        return fold(self.pool.texts(items.positions), self.plan.fold_at, against)
+        taken = np.array(self.positions, dtype=np.int64)
+        group = np.unique(items.positions, return_inverse=True)[1]
+        foldings = [Folded(group, np.zeros(len(items), dtype=np.bool_))]
+        if self.plan.fold_at is None or not len(items):
+            return foldings[0]
+        if self.pool.texts is not None:
+            against = self.pool.texts(taken) if len(taken) else []
+            foldings.append(fold(self.pool.texts(items.positions), self.plan.fold_at, against))
+        if self.pool.alike is not None:
+            foldings.append(self.pool.alike(items.positions, taken))
+        return join_folds(*foldings) if len(foldings) > 1 else foldings[0]
 
     def _keep(self, picks: list[Pick]) -> None:
         self.chosen += picks

@@ -37,6 +37,7 @@ class Reading:
     proba: Callable[[Ints], Proba] | None = None
     multi_label: bool = False
     columns: Mapping[str, Callable[[Ints], Ints]] = field(default_factory=dict)
+    alike: Callable[[Ints, Ints], Folded] | None = None  # of items (n,), and of others that they may repeat (m,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,7 @@ class Before:
 
     texts: Sequence[str] = ()
     embeddings: Embeddings | None = None
+    positions: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
 def select(scan: Scan, plan: Plan, read: Reading, rng: np.random.Generator, before: Before | None = None) -> Selection:
@@ -201,6 +203,9 @@ class _Batch:
         if self.read.texts is not None and self.plan.fold_at is not None:
             against = [*self.before.texts, *(self.read.texts(self.taken) if len(self.taken) else [])]
             foldings.append(fold(self.read.texts(items.positions), self.plan.fold_at, against))
+        if self.read.alike is not None and self.plan.fold_at is not None:
+            earlier = np.concatenate([self.before.positions, np.asarray(self.taken, dtype=np.int64)])
+            foldings.append(self.read.alike(items.positions, earlier))
         if self.read.embeddings is not None and self.plan.fold_embeddings_at is not None:
             known = [self.before.embeddings] if self.before.embeddings is not None else []
             against_at = np.concatenate([*known, self.read.embeddings(self.taken)])

@@ -32,7 +32,7 @@ _LABEL_KEYS = "123456789qwrtasdfgzxcvbyiopjklm"
 _OBJECTS = {
     "text": '<Text name="content" value="$text"/>',
     "image": '<Image name="content" value="$media" zoom="true" zoomControl="true" defaultZoom="fit"/>',
-    "video": '<Video name="content" value="$media"/>',
+    "video": '<Video name="content" value="$media" height="380"/>',
     "audio": '<Audio name="content" value="$media"/>',
 }
 

@@ -105,6 +105,29 @@ def test_broken_pictures_are_told_and_never_asked_and_the_run_goes_on(tmp_path):
     assert any("could not read: 3" in step for step in run.history()["next_steps"])
 
 
+def test_a_picture_that_is_there_many_times_is_asked_about_once(tmp_path):
+    pictures(tmp_path)
+    rng, names = np.random.default_rng(8), []
+    shape = np.kron(rng.integers(0, 255, (6, 6, 3)), np.ones((16, 16, 1))).astype(np.uint8)
+    for at in range(60):  # two of three are one photograph, saved again and again
+        if at % 3:
+            Image.fromarray(shape).save(tmp_path / f"copy{at}.jpg", quality=60 + at % 30)
+            names.append(f"copy{at}.jpg")
+        else:
+            own = np.kron(rng.integers(0, 255, (6, 6, 3)), np.ones((16, 16, 1))).astype(np.uint8)
+            Image.fromarray(own).save(tmp_path / f"own{at}.png")
+            names.append(f"own{at}.png")
+    pq.write_table(pa.table({"id": names, "file": names, "truth": labels(60)}), tmp_path / "flood.parquet")
+    pool = hitl.Pool.open(tmp_path / "flood.parquet", media="file", facets=("truth",))
+    plan = hitl.Plan(rounds=1, budget=8, benchmark=2, seed_budget=8, audit=0.0, random=0.0, overlap=0.0)
+    run = campaign(tmp_path, pool, on_images()(tmp_path), plan=plan)
+    by_score = [
+        pick for one in run for pick in one.selection.picks if pick.arm in ("diverse", "uncertain", "contested")
+    ]
+    assert len(by_score) >= 8
+    assert sum(pick.item_id.startswith("copy") for pick in by_score) <= 1
+
+
 def test_reviewers_of_clips_are_told_where_to_look(tmp_path):
     rng, names = np.random.default_rng(6), [f"{at}.mp4" for at in range(60)]
     for name, label in zip(names, truth(60), strict=True):

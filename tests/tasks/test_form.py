@@ -59,6 +59,8 @@ def test_the_page_is_xml_whatever_the_policy_says() -> None:
             assert len(set(keys)) == len(keys)
             shown = [element.get("value") for element in page.iter() if element.get("name") == "content"]
             assert shown == ["$text" if modality == "text" else "$media"]
+            headers = [element.get("value") for element in page.iter("Header")]
+            assert ("$moments" in headers) == (modality == "video")
 
 
 def test_a_hostile_definition_stays_text_on_the_page_and_in_the_instruction() -> None:

@@ -74,3 +74,11 @@ def test_an_image_campaign_shows_the_media() -> None:
     (task,) = make_tasks(asking, PICKS[:1], [{"media": "https://media.invalid/1.png", "text": "caption"}])
     assert task.data["media"] == "https://media.invalid/1.png"
     assert "text" not in task.data
+
+
+def test_of_a_clip_alone_it_says_where_to_look() -> None:
+    asking = Asking(campaign="demo", round=3, form=Form(policy=POLICY, modality="video"))
+    rows = [{"media": "a.mp4", "moments": "0:03, 0:07"}, {"media": "b.mp4"}]
+    told, untold = make_tasks(asking, PICKS, rows)
+    assert (told.data["moments"], untold.data["moments"]) == ("0:03, 0:07", "")
+    assert "moments" not in make_tasks(ASKING, PICKS[:1], [{"text": "a", "moments": "0:03"}])[0].data
