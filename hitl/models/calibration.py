@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from hitl.types import Bools, Floats, Proba, Targets
 
-ENOUGH = 20.0
-"""Items drawn by chance, as many as their weights are worth, from which a model is calibrated to the pool by them."""
+ENOUGH, ENOUGH_EACH = 20.0, 5.0
+"""Items drawn by chance, in all and for each label, from which a model is calibrated to the pool by them alone."""
 
-_SCALE_SD, _SHIFT_SD = 0.5, 2.0
+_SCALE_SD, _SHIFT_SD = 0.5, 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +75,14 @@ class HeldOut:
 def calibrate(held: HeldOut, targets: Targets, constant: NDArray[np.float32], *, multi_label: bool) -> Calibration:
     """The map that makes held-out logits probable, by maximum a posteriori.
 
-    Items count by `targets.stands_for` where draws of the pool are worth `ENOUGH`, else by their weights. A priori the
-    logarithm of a scale is normal with deviation 0.5 and a shift with deviation 2, so that few items change little.
+    Items count by `targets.stands_for` where draws of the pool are worth `ENOUGH`, and in single-label `ENOUGH_EACH` a
+    label; else by their weights. A priori the logarithm of a scale is normal with deviation 0.5 and a shift with
+    deviation 1, so that few items change little.
     Labels with a constant are left alone. O(iterations × h k).
     """
     learned = np.isnan(constant)
-    weights, source = _weights(held, targets)
+    enough = ENOUGH if multi_label else max(ENOUGH, ENOUGH_EACH * learned.sum())
+    weights, source = _weights(held, targets, enough)
     y, k = targets.y[held.rows], len(constant)
     scale, shift = np.ones(k), np.zeros(k)
     if multi_label:
@@ -106,9 +108,9 @@ def calibrate(held: HeldOut, targets: Targets, constant: NDArray[np.float32], *,
     return Calibration(scale, shift, told)
 
 
-def _weights(held: HeldOut, targets: Targets) -> tuple[Floats, str]:
+def _weights(held: HeldOut, targets: Targets, enough: float) -> tuple[Floats, str]:
     draws = None if targets.stands_for is None else targets.stands_for[held.rows]
-    if draws is not None and draws.any() and _worth(draws).sum() >= ENOUGH:
+    if draws is not None and draws.any() and _worth(draws).sum() >= enough:
         return draws, "held-out predictions of items drawn from the pool by chance, by how many each stands for"
     return targets.weights[held.rows], "held-out predictions of training items, which were picked and are not the pool"
 
