@@ -30,8 +30,8 @@ class Kind:
     """One way to make a model, and what may be asked of it.
 
     `exact`: the same row gives the same bits in any batch. `convex`: each label is learned by itself, to one optimum.
-    `reads` are the columns that its pool has. `grid`: by how many steps a row may differ that an encoder made in
-    another batch.
+    `reads` are the columns that its pool has. `judges`: it has its opinion from elsewhere, by a policy of its own.
+    `grid`: by how many steps a row may differ that an encoder made in another batch.
     """
 
     make: Callable[[Path], Model]
@@ -39,7 +39,8 @@ class Kind:
     exact: bool = True
     convex: bool = True
 
-    grid: int = 0
+    grid: float = 0
+    judges: bool = False
     shows: Callable[[Path], list[str]] = lambda folder: pictures(folder)
 
     @property
@@ -67,6 +68,13 @@ def on_images(**options: Any) -> Callable[[Path], Model]:
     return lambda folder: make_model(
         "image_classifier", {"encoder": str(encoder(folder, "image")), **options}, device="cpu", root=str(folder)
     )
+
+
+def by_policy(folder: Path) -> Model:
+    labels = ", ".join(f"{{name: {label}, violating: {str(label != 'fine').lower()}}}" for label in LABELS)
+    policy = f"{{name: contract, version: 1, labels: [{labels}]}}"
+    lm = folder / "lm" if (folder / "lm").exists() else tiny.tiny_causal_lm(folder / "lm")
+    return make_model("policy_judge", {"policy": policy, "model": str(lm), "most_items": 100_000}, device="cpu")
 
 
 def on_clips(folder: Path) -> Model:
@@ -158,7 +166,9 @@ def apart(one: Any, other: Any) -> float:
     if isinstance(one, pa.Table | pa.Array | pa.ChunkedArray):
         return 0.0 if one.equals(other) else np.inf
     if is_dataclass(one):
-        return max((apart(getattr(one, f.name), getattr(other, f.name)) for f in fields(one)), default=0.0)
+        return max(
+            (apart(getattr(one, f.name), getattr(other, f.name)) for f in fields(one) if f.name != "cost"), default=0.0
+        )
     if isinstance(one, tuple | list):
         pairs = zip(one, other, strict=True) if len(one) == len(other) else [(0, 1)]
         return max((apart(*pair) for pair in pairs), default=0.0)
@@ -179,5 +189,6 @@ KINDS: dict[str, Kind] = {
     "image_classifier tuned": Kind(on_images(tune=TUNE), reads=("media",), exact=False, convex=False, grid=1),
     "video_classifier": Kind(on_clips, reads=("media",), shows=clips_of, exact=False, convex=False, grid=1),
     "multimodal": Kind(on_both, reads=("text", "media"), grid=1),
+    "policy_judge": Kind(by_policy, exact=False, convex=False, judges=True, grid=1e-4),
     "ensemble": Kind(ensemble, grid=1),
 }

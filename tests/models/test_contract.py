@@ -22,6 +22,23 @@ def kind(request: pytest.FixtureRequest) -> Kind:
     return KINDS[request.param]
 
 
+LEARNING = {
+    "test_it_learns_and_tells_its_labels",
+    "test_probabilities_are_calibrated_on_what_was_held_out",
+    "test_one_class_and_unseen_labels_get_their_smoothed_share",
+    "test_an_unseen_label_leaves_the_others_learned",
+    "test_unknown_labels_are_masked",
+}
+
+
+@pytest.fixture(autouse=True)
+def asked_of(kind: Kind, request: pytest.FixtureRequest) -> None:
+    """A judge learns nothing but its calibration, and its policy says whether labels exclude one another."""
+    several = getattr(request.node, "callspec", None) and request.node.callspec.params.get("multi_label")
+    if kind.judges and (several or request.function.__name__ in LEARNING):
+        pytest.skip("a judge is not asked this")
+
+
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("models")
@@ -448,7 +465,7 @@ def test_what_was_changed_since_is_refused(fitted: Fitted, tmp_path: Path) -> No
 
 
 def test_features_are_kept_and_read_back(
-    model: Model, features: Features, fitted: Fitted, pool: Pool, tmp_path: Path
+    kind: Kind, model: Model, features: Features, fitted: Fitted, pool: Pool, tmp_path: Path
 ) -> None:
     told: list[tuple[str, int, int | None]] = []
     first = model.features(pool, tmp_path, lambda *step: told.append(step))
@@ -458,10 +475,10 @@ def test_features_are_kept_and_read_back(
     assert told == []
     assert first.fingerprint == again.fingerprint == features.fingerprint
     for kept in (first, again):
-        assert apart(kept.slice(0, N), features.slice(0, N)) == 0
+        assert apart(kept.slice(0, N), features.slice(0, N)) <= (kind.grid if kind.judges else 0)
         if features.embeddings is not None:
             assert apart(np.asarray(kept.embeddings[:]), np.asarray(features.embeddings[:])) == 0
-    assert fit(model, again, one_label()).model_id == fitted.model_id
+    assert kind.judges or fit(model, again, one_label()).model_id == fitted.model_id
 
 
 def test_other_items_have_other_features(kind: Kind, model: Model, features: Features, workshop: Path) -> None:
