@@ -72,8 +72,10 @@ class ClipRows:
     @cached_property
     def fingerprint(self) -> str:
         """Changes with the encoder's files and with the options."""
+        from hitl.models.neural.image_encoder import VERSION as OF_FRAMES
+
         sampled = [self.uniform, self.scenes, self.size]
-        return mark("video", VERSION, self.checkpoint.fingerprint, sampled, self.pooling)
+        return mark("video", VERSION, OF_FRAMES, self.checkpoint.fingerprint, sampled, self.pooling)
 
     @property
     def most(self) -> int:

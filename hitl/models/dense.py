@@ -17,7 +17,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from hitl.errors import ModelError
-from hitl.models.dense_store import META, Held, Known, alone, write
+from hitl.models.dense_store import META, Held, Known, alone
+from hitl.models.saving import write
 from hitl.pool import Pool
 from hitl.pool.keys import as_column
 from hitl.sampling.diversity.crowd import GRID, on_grid

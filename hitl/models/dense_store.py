@@ -155,14 +155,6 @@ class Known:
         return found
 
 
-def write(path: Path, body: bytes) -> None:
-    """Write a file, and wait until the disk has it."""
-    with path.open("wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 class alone:  # noqa: N801 - a context, read as a word
     """Hold a folder, so that two processes do not encode into it at once."""
 

@@ -104,7 +104,9 @@ class TextRows:
     @cached_property
     def fingerprint(self) -> str:
         """Changes with the encoder's files and with the options."""
-        return mark("text", self.checkpoint.fingerprint, self.pooling, self.max_length)
+        from hitl.models.neural.text_encoder import VERSION
+
+        return mark("text", VERSION, self.checkpoint.fingerprint, self.pooling, self.max_length)
 
     @property
     def width(self) -> int:
@@ -164,7 +166,9 @@ class ImageRows:
     @cached_property
     def fingerprint(self) -> str:
         """Changes with the encoder's files and with the options."""
-        return mark("image", self.checkpoint.fingerprint, self.pooling)
+        from hitl.models.neural.image_encoder import VERSION
+
+        return mark("image", VERSION, self.checkpoint.fingerprint, self.pooling)
 
     @property
     def width(self) -> int:

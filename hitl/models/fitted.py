@@ -183,7 +183,14 @@ def texts_column(texts: Sequence[str] | pa.Array | pa.ChunkedArray) -> pa.Array 
 
 
 class Learner:
-    """What all recipes do alike: they fit by `fit_model`."""
+    """What all recipes do alike: their fields are their options, and they fit by `fit_model`."""
+
+    def options(self) -> dict[str, Any]:
+        """The options as plain values, without the places (`device`, `root`), by which recipes are not compared."""
+        recipe: Any = self
+        compared = {one.name for one in dataclasses.fields(recipe) if one.compare}
+        options = {name: value for name, value in dataclasses.asdict(recipe).items() if name in compared}
+        return {name: plain(value) for name, value in options.items()}
 
     def fit(
         self: Recipe,

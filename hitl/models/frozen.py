@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -71,6 +71,15 @@ def check_head(kind: str, C: float, class_weight: str | None, heads: int) -> Non
         raise ConfigError(f'{kind}: class_weight={class_weight!r} must be "balanced" or null')
     if not isinstance(heads, int) or not 0 <= heads <= 1000:
         raise ConfigError(f"{kind}: heads={heads!r} must be a whole number from 0 (none) to 1000")
+
+
+def check_encoder(kind: str, encoder: str, pooling: str, poolings: Sequence[str]) -> None:
+    """Raise `ConfigError` for an encoder that is not named, or a pooling other than `poolings`."""
+    if not encoder or not isinstance(encoder, str):
+        raise ConfigError(f"{kind}: name an encoder, the folder of a saved model or its name at the Hub")
+    if pooling not in poolings:
+        *rest, last = (f'"{name}"' for name in poolings)
+        raise ConfigError(f"{kind}: pooling={pooling!r} must be {', '.join(rest)} or {last}")
 
 
 def learn_frozen(

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from hitl.errors import ConfigError, ModelError
+from hitl.errors import ModelError
 from hitl.models.dense import DenseFeatures, dense_features
 from hitl.models.encoding import Checkpoint, ImageRows, root_of
 from hitl.models.fitted import Core, Learned, Learner
-from hitl.models.frozen import check_head, head_fitting, learn_frozen, restore_frozen
+from hitl.models.frozen import check_encoder, check_head, head_fitting, learn_frozen, restore_frozen
 from hitl.models.neural.tuning import Tuning
-from hitl.models.saving import Saved, plain
+from hitl.models.saving import Saved
 from hitl.models.tuned import TunedFeatures, learn_tuned, restore_tuned, tuning_of
 from hitl.pool import Pool
 from hitl.types import Progress, Targets, silent
@@ -61,19 +60,8 @@ class ImageClassifier(Learner):
 
     def __post_init__(self) -> None:
         check_head(self.kind, self.C, self.class_weight, self.heads)
-        if not self.encoder or not isinstance(self.encoder, str):
-            raise ConfigError("image_classifier: name an encoder, the folder of a saved model or its name at the Hub")
-        if self.pooling not in ("auto", "cls", "mean"):
-            raise ConfigError(f'image_classifier: pooling={self.pooling!r} must be "auto", "cls" or "mean"')
-        if isinstance(self.tune, Mapping):
-            object.__setattr__(self, "tune", tuning_of(self.kind, self.tune))
-        if self.tune is not None and self.heads:
-            raise ConfigError("image_classifier: a fine-tuned model has no heads; leave out heads, or tune")
-
-    def options(self) -> dict[str, Any]:
-        """The options as plain values, without root and device."""
-        options: dict[str, Any] = plain({k: v for k, v in asdict(self).items() if k not in ("root", "device")})
-        return options
+        check_encoder(self.kind, self.encoder, self.pooling, ("auto", "cls", "mean"))
+        object.__setattr__(self, "tune", tuning_of(self.kind, self.tune, self.heads))
 
     @cached_property
     def rows(self) -> ImageRows:
@@ -92,7 +80,7 @@ class ImageClassifier(Learner):
             )
         rows = replace(self.rows, root=root_of(self.root, pool))
         dense = dense_features(pool, rows, cache, progress)
-        return dense if self.tune is None else TunedFeatures(dense, pool)
+        return dense if self.tune is None else TunedFeatures(dense, pool, progress)
 
     def learn(self, features: Any, targets: Targets, rng: np.random.Generator, *, multi_label: bool) -> Learned:
         """A head on the frozen rows, or the whole network."""

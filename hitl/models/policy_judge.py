@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
 from hashlib import blake2b
 from pathlib import Path
@@ -22,7 +22,7 @@ from hitl.models.judge.endpoint import Endpoint
 from hitl.models.judge.features import JudgeCore, JudgeFeatures, JudgeReader
 from hitl.models.judge.prompt import PROMPT_VERSION, Form, Prompt, render_prompt
 from hitl.models.judge.question import Judge
-from hitl.models.saving import Saved, plain
+from hitl.models.saving import Saved
 from hitl.policy import Policy
 from hitl.pool import Pool
 from hitl.types import Progress, Targets, silent
@@ -94,11 +94,6 @@ class PolicyJudge(Learner):
             self.endpoint  # noqa: B018 - raises what is wrong with it
         if self.most_cost is not None and not (self.most_cost >= 0 and self.price_in + self.price_out > 0):
             raise ConfigError("policy_judge: most_cost is money, 0 or more, and needs price_in and price_out")
-
-    def options(self) -> dict[str, Any]:
-        """The options as plain values, the policy as YAML text."""
-        options: dict[str, Any] = plain({name: value for name, value in asdict(self).items() if name != "device"})
-        return options
 
     @cached_property
     def rules(self) -> Policy:

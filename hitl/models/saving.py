@@ -92,12 +92,12 @@ def save(
         fresh = Path(mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         try:
             fresh.chmod(0o755)
-            _write(fresh / WEIGHTS, body)
+            write(fresh / WEIGHTS, body)
             for name, content in files.items():
                 _put(fresh / name, content)
             hashes = {"weights_sha256": sha256(body).hexdigest()}
             told = sealed({**plain(card), **hashes, "files_sha256": {name: sha256_of(fresh / name) for name in files}})
-            _write(fresh / CARD, (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode())
+            write(fresh / CARD, (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode())
             _swap(fresh, folder)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -132,7 +132,7 @@ def _hash(path: Path, size: int, modified: int, inode: int) -> str:
 def _put(path: Path, content: bytes | Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(content, bytes):
-        _write(path, content)
+        write(path, content)
         return
     try:
         os.link(content.resolve(), path)
@@ -140,7 +140,8 @@ def _put(path: Path, content: bytes | Path) -> None:
         shutil.copyfile(content, path)
 
 
-def _write(path: Path, body: bytes) -> None:
+def write(path: Path, body: bytes) -> None:
+    """Write a file, and wait until the disk has it."""
     with path.open("wb") as file:
         file.write(body)
         file.flush()

@@ -92,11 +92,6 @@ class TextLinear(Learner):
         if self.class_weight not in ("balanced", None):
             raise ConfigError(f'text_linear: class_weight={self.class_weight!r} must be "balanced" or null')
 
-    def options(self) -> dict[str, Any]:
-        """The options as plain values."""
-        options: dict[str, Any] = plain(asdict(self))
-        return options
-
     @property
     def ngrams(self) -> ngrams.Ngrams:
         """What is counted in a text."""

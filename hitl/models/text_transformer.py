@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,9 +13,9 @@ from hitl.errors import ConfigError, ModelError
 from hitl.models.dense import DenseFeatures, dense_features
 from hitl.models.encoding import Checkpoint, TextRows
 from hitl.models.fitted import Core, Learned, Learner
-from hitl.models.frozen import check_head, head_fitting, learn_frozen, restore_frozen
+from hitl.models.frozen import check_encoder, check_head, head_fitting, learn_frozen, restore_frozen
 from hitl.models.neural.tuning import Tuning
-from hitl.models.saving import Saved, plain
+from hitl.models.saving import Saved
 from hitl.models.tuned import TunedFeatures, learn_tuned, restore_tuned, tuning_of
 from hitl.pool import Pool
 from hitl.types import Progress, Targets, silent
@@ -61,21 +60,10 @@ class TextTransformer(Learner):
 
     def __post_init__(self) -> None:
         check_head(self.kind, self.C, self.class_weight, self.heads)
-        if not self.encoder or not isinstance(self.encoder, str):
-            raise ConfigError("text_transformer: name an encoder, the folder of a saved model or its name at the Hub")
-        if self.pooling not in ("mean", "cls", "last"):
-            raise ConfigError(f'text_transformer: pooling={self.pooling!r} must be "mean", "cls" or "last"')
+        check_encoder(self.kind, self.encoder, self.pooling, ("mean", "cls", "last"))
         if not isinstance(self.max_length, int) or not 8 <= self.max_length <= 8192:
             raise ConfigError(f"text_transformer: max_length={self.max_length!r} must be from 8 to 8192 tokens")
-        if isinstance(self.tune, Mapping):
-            object.__setattr__(self, "tune", tuning_of(self.kind, self.tune))
-        if self.tune is not None and self.heads:
-            raise ConfigError("text_transformer: a fine-tuned model has no heads; leave out heads, or tune")
-
-    def options(self) -> dict[str, Any]:
-        """The options as plain values, without the device."""
-        options: dict[str, Any] = plain({name: value for name, value in asdict(self).items() if name != "device"})
-        return options
+        object.__setattr__(self, "tune", tuning_of(self.kind, self.tune, self.heads))
 
     @cached_property
     def rows(self) -> TextRows:
@@ -93,7 +81,7 @@ class TextTransformer(Learner):
                 f"pool {pool.name!r} has no text for text_transformer; name one with Pool.open(..., text=...)"
             )
         dense = dense_features(pool, self.rows, cache, progress)
-        return dense if self.tune is None else TunedFeatures(dense, pool)
+        return dense if self.tune is None else TunedFeatures(dense, pool, progress)
 
     def learn(self, features: Any, targets: Targets, rng: np.random.Generator, *, multi_label: bool) -> Learned:
         """A head on the frozen rows, or the whole network."""

@@ -33,7 +33,7 @@ from hitl.models.neural.tuning_data import ImageInputs, Inputs, TextInputs
 from hitl.models.saving import Saved
 from hitl.pool import Pool
 from hitl.sampling.uniforms import mix
-from hitl.types import Embeddings, Floats, Ints, Unreadable
+from hitl.types import Embeddings, Floats, Ints, Progress, Targets, Unreadable, silent
 
 NETWORK = "network.json"
 """The network's configuration among the files of a saved model."""
@@ -42,8 +42,12 @@ _OFFSET = ("roberta", "camembert", "mpnet", "xmod", "longformer")
 """Kinds of networks whose positions begin behind that of the pad."""
 
 
-def tuning_of(kind: str, given: Mapping[str, Any]) -> Tuning:
-    """The options of fine-tuning from plain values; raises `ConfigError` for one that is not known."""
+def tuning_of(kind: str, given: Tuning | Mapping[str, Any] | None, heads: int) -> Tuning | None:
+    """The options of fine-tuning, if it is wanted, from plain values; raises `ConfigError` for what cannot be."""
+    if given is not None and heads:
+        raise ConfigError(f"{kind}: a fine-tuned model has no heads; leave out heads, or tune")
+    if given is None or isinstance(given, Tuning):
+        return given
     known = [one.name for one in fields(Tuning)]
     for option in given:
         if option not in known:
@@ -82,6 +86,7 @@ class TunedFeatures:
 
     dense: DenseFeatures
     pool: Pool
+    progress: Progress = silent  # of the fine-tuning that learns from them
 
     block: ClassVar[int] = 1024
 
@@ -265,7 +270,7 @@ class TunedCore:
 
 def learn_tuned(
     features: Any,
-    targets: Any,
+    targets: Targets,
     tuning: Tuning,
     rng: np.random.Generator,
     rows: TextRows | ImageRows,
@@ -287,7 +292,7 @@ def learn_tuned(
         tuning=tuning,
         device=rows.device,
     )
-    tuned = tune(job, rng)
+    tuned = tune(job, rng, features.progress)
     return Learned(TunedCore(tuned, reading), tuned.told, tuned.held_out)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,11 +15,11 @@ from hitl.errors import ConfigError, ModelError
 from hitl.models.clips import VERSION, ClipFeatures, ClipReader, ClipRows, clip_features
 from hitl.models.encoding import Checkpoint, root_of
 from hitl.models.fitted import Learned, Learner
-from hitl.models.frozen import check_head
+from hitl.models.frozen import check_encoder, check_head
 from hitl.models.moments import Moments, heaviest
 from hitl.models.neural.attention import Attention, Clips
 from hitl.models.neural.attention_fitting import AttentionFitting, fit_attention
-from hitl.models.saving import Saved, plain
+from hitl.models.saving import Saved
 from hitl.pool import Pool
 from hitl.types import Floats, Ints, Proba, Progress, Targets, silent
 
@@ -71,21 +71,13 @@ class VideoClassifier(Learner):
 
     def __post_init__(self) -> None:
         check_head(self.kind, self.C, self.class_weight, self.heads)
-        if not self.encoder or not isinstance(self.encoder, str):
-            raise ConfigError("video_classifier: name an encoder, the folder of a saved model or its name at the Hub")
-        if self.pooling not in ("auto", "cls", "mean"):
-            raise ConfigError(f'video_classifier: pooling={self.pooling!r} must be "auto", "cls" or "mean"')
+        check_encoder(self.kind, self.encoder, self.pooling, ("auto", "cls", "mean"))
         for name, least, most in (("uniform", 1, MOST_FRAMES), ("scenes", 0, MOST_FRAMES), ("size", 16, 4096)):
             number = getattr(self, name)
             if not isinstance(number, int) or not least <= number <= most:
                 raise ConfigError(f"video_classifier: {name}={number!r} must be a whole number from {least} to {most}")
         if not (np.isfinite(self.timelines) and self.timelines >= 0):
             raise ConfigError(f"video_classifier: timelines={self.timelines} must be a number from 0 on; 0 for none")
-
-    def options(self) -> dict[str, Any]:
-        """The options as plain values, without root and device."""
-        options: dict[str, Any] = plain({k: v for k, v in asdict(self).items() if k not in ("root", "device")})
-        return options
 
     @cached_property
     def rows(self) -> ClipRows:

@@ -20,6 +20,7 @@ from hitl.models.linear.lsa import Lsa
 from hitl.models.linear.ngrams import Ngrams
 from hitl.models.linear.sparse import Csr, slice_rows, take_rows
 from hitl.models.linear.tfidf import TextReader
+from hitl.models.saving import write
 from hitl.types import READABLE, Embeddings, Ints, Unreadable
 
 META = "meta.json"
@@ -223,7 +224,8 @@ def stored(cache: Path | None, making: Making, build: Build) -> SparseFeatures:
         arrays = build(FeatureWriter(fresh, making))
         shapes = {name: array.shape for name, array in arrays.items()}
         del arrays
-        _write_meta(fresh, {"fingerprint": making.fingerprint, "width": making.width, "shapes": shapes})
+        meta = {"fingerprint": making.fingerprint, "width": making.width, "shapes": shapes}
+        write(fresh / META, json.dumps(meta).encode())
         _name(fresh, target, making)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -258,13 +260,6 @@ def _whole(arrays: Mapping[str, Any], making: Making) -> bool:
     spaces = arrays["embeddings"].shape == (len(arrays["indptr"]) - 1, making.dimensions)
     columns = arrays["lsa_components"].shape == (len(arrays["lsa_columns"]), making.dimensions)
     return bool(rows and spaces and columns)
-
-
-def _write_meta(folder: Path, meta: dict[str, Any]) -> None:
-    with (folder / META).open("w", encoding="utf-8") as file:
-        json.dump(meta, file)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _name(fresh: Path, target: Path, making: Making) -> None:
