@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SERVER := .venv-server
-BENCHMARKS := pool.py loop.py models.py kills.py setup.py
+BENCHMARKS := pool.py ledger.py throughput.py loop.py models.py faults.py kills.py setup.py
 BESIDE_PEERS := label_efficiency.py selection_speed.py flood.py
 
 # uv reads its own name for local wheels; an empty value is harmless.
@@ -9,7 +9,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export UV_LINK_MODE ?= copy
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo serve test setup check bench peers clean
+.PHONY: demo serve test browser setup check audit bench peers clean
 
 demo: .venv/.ready $(SERVER)/.ready
 	$(BIN)/python -m hitl.demo $(if $(DATA),--data "$(DATA)") $(if $(TEXT),--text "$(TEXT)") \
@@ -23,10 +23,22 @@ test: export OMP_NUM_THREADS ?= 1
 test: setup
 	$(BIN)/python -m pytest $(ARGS)
 
+# An annotator in headless Chromium: HITL_CHROMIUM names it, HITL_SHOTS a folder for pictures of the pages.
+browser: export OMP_NUM_THREADS ?= 1
+browser: setup .venv/.browser
+	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
+
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Known vulnerabilities among what is installed; a machine from which the database cannot be asked says so and passes.
+audit: .venv/.dev
+	@test -x .cache/audit/bin/pip-audit || { $(BIN)/uv venv --quiet --clear --python $(PYTHON) .cache/audit && \
+		$(BIN)/uv pip install --quiet --python .cache/audit/bin/python pip-audit; } || true
+	@$(BIN)/uv pip freeze --quiet --python $(BIN)/python --exclude-editable > .cache/releases.txt
+	@$(BIN)/python .ci/audit.py .cache/audit/bin/pip-audit .cache/releases.txt $(AUDIT_ARGS)
 
 bench: setup peers
 	@for b in $(addprefix benchmarks/,$(BENCHMARKS)); do echo "== $$b"; $(BIN)/python $$b $(ARGS) || exit 1; done
@@ -47,6 +59,10 @@ setup: .venv/.dev $(SERVER)/.ready
 
 .venv/.dev: pyproject.toml constraints.txt | .venv/bin/uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+.venv/.browser: pyproject.toml | .venv/.dev
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable ".[browser]"
 	@touch $@
 
 $(SERVER)/.ready: server-requirements.txt | .venv/bin/uv

@@ -12,7 +12,8 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from hitl.history import History
+from hitl.history import History, TamperRow
+from hitl.markup import visible
 from hitl.types import Finding, Progress
 
 if TYPE_CHECKING:
@@ -63,12 +64,12 @@ class _Lines:
     def __call__(self, label: str, done: int, total: int | None) -> None:
         if label != self._last:
             self._last = label
-            self._console.print(Text(label, style="dim"), soft_wrap=True)
+            say(self._console, label, "dim")
 
 
 def say(console: Console, text: str, style: str = "") -> None:
-    """Print text as it is: no markup, and no line breaks inside a path or an address."""
-    console.print(Text(text, style=style), soft_wrap=True)
+    """Print text as it is, what would move the terminal as codes: no markup, no breaks inside a path or an address."""
+    console.print(Text(visible(text), style=style), soft_wrap=True)
 
 
 def rounds(console: Console, history: History, title: str = "") -> None:
@@ -78,6 +79,20 @@ def rounds(console: Console, history: History, title: str = "") -> None:
     headers, *rows = rounds_table(history, console.width)
     if rows:
         console.print(table(headers, rows, title))
+
+
+MOST_TAMPERED = 50
+
+
+def tampered(console: Console, found: Sequence[TamperRow]) -> None:
+    """Print who changed or deleted whose work, the gravest first."""
+    if not found:
+        say(console, "Nobody changed or deleted another's work, as far as the record tells.")
+        return
+    rows = [[row["at"][:16].replace("T", " "), row["kind"], row["told"]] for row in found[:MOST_TAMPERED]]
+    console.print(table(["when (UTC)", "what", "in words"], rows))
+    more = f"; the first {MOST_TAMPERED} are shown, `--json` gives all" if len(found) > MOST_TAMPERED else ""
+    say(console, f"\nCases: {len(found):,}{more}. Who deleted a task or an answer, the server does not keep.")
 
 
 MOST_MATCHES = 20
@@ -110,13 +125,13 @@ def _second(time: float | None) -> str:
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> Table:
     """A table whose numbers align; cells are plain text, whatever they hold."""
-    shown = Table(title=Text(title) if title else None, title_justify="left", header_style="bold", box=None)
+    shown = Table(title=Text(visible(title)) if title else None, title_justify="left", header_style="bold", box=None)
     shown.pad_edge = False
     for column, header in enumerate(headers):
         numeric = all(not row[column] or row[column][0] in "0123456789-−+–—." for row in rows)
-        shown.add_column(Text(header), justify="right" if numeric and column else "left")
+        shown.add_column(Text(visible(header)), justify="right" if numeric and column else "left")
     for row in rows:
-        shown.add_row(*(Text(cell) for cell in row))
+        shown.add_row(*(Text(visible(cell)) for cell in row))
     return shown
 
 
@@ -128,8 +143,8 @@ def findings(found: Sequence[Finding]) -> Table:
     shown.add_column(overflow="fold")
     for item in found:
         mark, style = MARKS[item.state]
-        told = Text(item.detail)
+        told = Text(visible(item.detail))
         if item.remedy and item.state != "ok":
-            told.append(f"\n→ {item.remedy}", style="italic")
-        shown.add_row(Text(mark, style=style), Text(item.check, style="bold"), told)
+            told.append(f"\n→ {visible(item.remedy)}", style="italic")
+        shown.add_row(Text(mark, style=style), Text(visible(item.check), style="bold"), told)
     return shown

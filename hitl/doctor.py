@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
 from hitl.compute import Compute, here
 from hitl.compute.shards import Shards
-from hitl.config import CampaignConfig, LabelStudioConfig
+from hitl.config import CampaignConfig, LabelStudioConfig, secret
 from hitl.connectors import Connector
 from hitl.connectors.deferred import Deferred
 from hitl.errors import ConfigError, HitlError
@@ -22,9 +24,12 @@ from hitl.pool import Pool
 from hitl.rounds.walk import Walk
 from hitl.sampling.view import check_quotas
 from hitl.tasks.form import Form
-from hitl.types import Finding, silent
+from hitl.types import Difference, Finding, silent
 
 Made = TypeVar("Made")
+
+MEDIA_TRIED = 24
+"""How many items' media are tried."""
 
 FREE_GIB = 2.0
 """Below this much free disk, doctor warns."""
@@ -51,7 +56,19 @@ def examine(path: Path) -> list[Finding]:
     form = None
     if policy and pool is not None and model and ledger:
         connector = Deferred(config.connect.kind, lambda: config.open_connector(pool))
-        walk = Walk(config.campaign, policy, pool, model, config.plan, connector, ledger, config.where, silent, compute)
+        walk = Walk(
+            config.campaign,
+            policy,
+            pool,
+            model,
+            config.plan,
+            connector,
+            ledger,
+            config.where,
+            silent,
+            compute,
+            config.form,
+        )
         form = _try(
             found, "plan", lambda: _form_that_fits(walk), lambda _: repr(config.plan), "mend `plan`, or the file"
         )
@@ -190,10 +207,10 @@ def _look_at_server(
 ) -> list[Finding]:
     connect, show, found = config.connect, config.plan.show_predictions, list[Finding]()
     if isinstance(connect, LabelStudioConfig):
-        remedy = f"make a token under Account & Settings, and `export {connect.token_env}=...`"
+        remedy = f"set what is missing; a token is made under Account & Settings, `export {connect.token_env}=...`"
         told = f"{connect.kind} at {connect.url}, token found in {connect.token_env}"
         connector: Connector | None = _try(
-            found, "connect", lambda: connect.open(show_predictions=show), lambda _: told, remedy
+            found, "connect", lambda: connect.open(config.at("."), show_predictions=show), lambda _: told, remedy
         )
     elif pool is None:
         return [Finding("connect", "skip", "the simulated reviewers answer from the pool", "mend the pool first")]
@@ -205,8 +222,53 @@ def _look_at_server(
     looked = connector.check(config.campaign, form or Form(policy=policy))
     connector.close()
     found += [finding for finding in looked if form or finding.check not in ("label config", "project")]
+    if isinstance(connect, LabelStudioConfig) and pool is not None and pool.columns.media is not None:
+        found.append(_look_at_media(connect, config.at("."), pool, project))
     if project and any(finding.check == "project" and finding.state == "skip" for finding in found):
         gone = f"the record tells of {project}, and the server does not know it"
         remedy = "restore the server's data or the token's rights; a run now would count the tasks there as lost"
         found.append(Finding("project", "fail", gone, remedy))
     return found
+
+
+def _look_at_media(connect: LabelStudioConfig, base: Path, pool: Pool, project: str) -> Finding:
+    """Whether the server can show the media of some items, evenly spaced over the pool."""
+    from hitl.connectors.studio.http import Http
+
+    some = np.unique(np.linspace(0, len(pool) - 1, min(MEDIA_TRIED, len(pool)), dtype=np.int64))
+    references = [str(one) for one in pool.rows(some, ["media"])["media"].to_pylist() if one]
+    number = project.rstrip("/").rpartition("/")[2]
+    http = Http(connect.url, secret(connect.token_env, "the Label Studio token"))
+    try:
+        return connect.open_media(base).look(http, int(number) if number.isdigit() else None, references)
+    finally:
+        http.close()
+
+
+_DIFFERS = {
+    "missing": "tasks are not there",
+    "doubled": "tasks are there more than once",
+    "foreign": "tasks are not ours",
+    "altered": "tasks show something else than what was sent",
+    "unpredicted": "tasks lost their place in the order",
+    "closed": "tasks are asked of fewer people than wanted",
+    "settings": "settings were changed",
+}
+"""Differences between record and server in words."""
+
+NAMED = 5
+
+
+def reconciled(differences: Sequence[Difference]) -> list[Finding]:
+    """What lay otherwise on the server than on record, one finding a kind, and what is left to do about it."""
+    found: list[Finding] = []
+    for kind, told in _DIFFERS.items():
+        for mended in (True, False):
+            mine = [one for one in differences if one.kind == kind and one.mended == mended]
+            if mine:
+                named = "; ".join(f"{one.about}: {one.detail}" for one in mine[:NAMED])
+                more = f"; and {len(mine) - NAMED:,} more" if len(mine) > NAMED else ""
+                head = f"{len(mine):,} {told}{', mended' if mended else ''}"
+                remedy = "" if mended else "look at them in the project; what is nobody's work, `--reconcile` mends"
+                found.append(Finding("reconcile", "ok" if mended else "warn", f"{head} ({named}{more})", remedy))
+    return found or [Finding("reconcile", "ok", "the server holds what the record says, and nothing else")]

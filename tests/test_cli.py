@@ -4,17 +4,19 @@ import fcntl
 import os
 import subprocess
 import sys
+from itertools import cycle
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from hitl.connectors import ls_http
+from hitl.connectors.studio import http as ls_http
+from hitl.connectors.studio.http import Http
 from hitl.demo.people import sign_up, work
 from hitl.demo.server import free_port
 from hitl.demo.stream import demo_policy, generate
 from hitl.rounds import Campaign
-from hitl.tasks.form import Form
+from hitl.tasks import Form
 from hitl.types import Answer
 from hitl.workforce.simulated import Response
 
@@ -257,6 +259,78 @@ def test_people_are_waited_for_and_then_it_goes_on(hitl, place, server, secrets,
     assert hitl("pull").code == 78
 
 
+def test_what_others_did_is_told_mended_and_served_anew(hitl, place, server, secrets, monkeypatch):
+    secrets.add(server.token)
+    monkeypatch.setenv(VARIABLE, server.token)
+    small = {"rounds": 0, "seed_budget": 8, "benchmark": 2, "benchmark_people": 1, "overlap": 0}
+    place(campaign="meddled with", connect=label_studio(server.url), plan=small)
+    project = int(hitl("run", "--json").told["project"].rstrip("/").rsplit("/", 1)[-1])
+    ana, bo = (sign_up(server.url, server.token, f"{who}@meddled.invalid", "a-long-password") for who in ("ana", "bo"))
+    answers = cycle(["ok", "hate", "ok", "insult"])
+    work(ana, project, Form(policy=demo_policy()), lambda task: Response(Answer((next(answers),)), 3.0), 5)
+    hitl("pull")
+    assert hitl("tampering", "--json").told == []
+    assert "Nobody changed" in hitl("tampering").out
+
+    order = hitl("rescore", "--json").told
+    assert (order["labels"] > 0, order["tasks"]) == (True, 5)
+    best = min(_served(server, project), key=lambda task: task["score"])
+    assert best["version"] == order["model_id"]
+    assert bo.next_task(project).id == best["id"]
+
+    admin, (answered, other, untouched) = Http(server.url, server.token), _three(ana, project)
+    theirs = admin.read(f"/api/tasks/{answered}/")["annotations"][0]
+    Http(server.url, bo.token).rewrite("PATCH", f"/api/annotations/{theirs['id']}/", {"result": theirs["result"][:0]})
+    admin.rewrite("DELETE", f"/api/tasks/{other}/", None)
+    admin.rewrite("PATCH", f"/api/tasks/{untouched}/", {"data": {**_data(admin, untouched), "text": "another text"}})
+    admin.write("POST", f"/api/projects/{project}/import", [{"data": {"text": "not ours"}}])
+
+    def differences(*options):
+        told = hitl("doctor", "--reconcile", *options, "--json").told
+        return {
+            (row["state"], word)
+            for row in told
+            if row["check"] == "reconcile"
+            for word in _KINDS
+            if word in row["detail"]
+        }
+
+    assert differences("--look-only") == {("warn", "not there"), ("warn", "not ours"), ("warn", "something else")}
+    assert differences() == {("warn", "not there"), ("warn", "not ours"), ("ok", "something else")}
+    assert differences() == {("warn", "not there"), ("warn", "not ours")}
+    [first, *_] = hitl("tampering", "--json").told
+    assert (first["severity"], first["kind"]) == (3, "answer changed by another")
+    assert first["by"] != first["whose"]
+    assert "changed" in hitl("tampering").out
+    for one in (ana, bo, admin):
+        one.close()
+
+
+_KINDS = ("not there", "not ours", "something else", "changed", "fewer people", "place in the order", "more than once")
+
+
+def _served(server, project):
+    admin = Http(server.url, server.token)
+    params = {"project": project, "fields": "all", "include": "id,is_labeled,predictions"}
+    tasks = [task for task in admin.read("/api/tasks", params)["tasks"] if not task["is_labeled"]]
+    admin.close()
+    return [
+        {"id": task["id"], "score": one["score"], "version": one["model_version"]}
+        for task in tasks
+        for one in task["predictions"][-1:]
+    ]
+
+
+def _three(person, project):
+    """A task that was answered, another, and one that was not."""
+    answered = [task.id for task in person.tasks(project) if task.people]
+    return [*answered[:2], next(task.id for task in person.tasks(project) if not task.people)]
+
+
+def _data(admin, task):
+    return admin.read(f"/api/tasks/{task}/")["data"]
+
+
 def test_a_second_run_does_not_disturb_the_first(hitl, tmp_path, place):
     place()
     (tmp_path / "runs/trial").mkdir(parents=True)
@@ -287,7 +361,9 @@ def test_help_tells_the_exit_codes_and_every_command(hitl):
     called = hitl("--help")
     assert called.code == 0
     assert all(code in called.out for code in ("65", "69", "75", "77", "78", "130"))
-    assert all(name in called.out for name in ("init", "run", "status", "pull", "report", "doctor"))
+    assert all(
+        name in called.out for name in ("init", "run", "status", "pull", "rescore", "report", "tampering", "doctor")
+    )
     assert hitl("--version").out.startswith("hitl 0.")
 
 

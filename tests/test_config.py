@@ -71,6 +71,17 @@ def test_a_mistake_is_told_with_file_and_key_and_without_its_value(write, change
     assert "abc" not in str(wrong.value)
 
 
+def test_the_question_is_the_one_that_the_file_names(write):
+    assert CampaignConfig.load(write()).open().walk.form.name == "classify"
+    rubric = {"rubric": [{"name": "tone", "question": "How friendly is it?"}]}
+    policy = yaml.safe_load(demo_policy().to_yaml()) | rubric
+    config = CampaignConfig.load(write(form="rubric"))
+    (config.at(config.policy)).write_text(yaml.safe_dump(policy))
+    form = config.open().walk.form
+    assert form.name == "rubric"
+    assert [criterion.name for criterion in form.policy.rubric] == ["tone"]
+
+
 def test_a_secret_comes_from_the_environment_and_shows_nowhere(monkeypatch):
     monkeypatch.delenv("SPRING_TOKEN", raising=False)
     with pytest.raises(ConfigError, match="SPRING_TOKEN"):

@@ -13,7 +13,7 @@ from hitl.demo.stream import generate
 from hitl.policy import Policy
 from hitl.reading import read_yaml
 from hitl.sampling.plan import Plan
-from hitl.tasks.form import Form, render
+from hitl.tasks import Form, render
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 CAMPAIGNS = sorted(path for path in CONFIGS.glob("*.yaml") if not path.stem.endswith("-policy"))

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from hitl.config import CampaignConfig
-from hitl.connectors import ls_http
-from hitl.connectors.ls_http import Http
+from hitl.connectors.studio import http as ls_http
+from hitl.connectors.studio.http import Http
 from hitl.demo.server import free_port
 from hitl.demo.stream import demo_policy, generate
 from hitl.doctor import examine
@@ -99,10 +99,13 @@ def test_a_package_that_is_missing_is_named_with_its_extra(doctor, monkeypatch):
         ({"pool": {"path": "policy.yaml"}}, "pool", "unknown kind"),
         ({"pool": {"reach": "views"}}, "pool", "views"),
         ({"pool": {"facets": ["nothing"]}}, "pool", "nothing"),
-        ({"pool": {"modality": "source"}}, "plan", "it mixes"),
+        ({"pool": {"modality": "source"}}, "pool", "none of text, image"),
+        ({"pool": {"path": "mixed.csv", "media": "media", "modality": "kind"}}, "plan", "it mixes"),
+        ({"form": "timeline"}, "plan", "timeline"),
+        ({"form": "essay"}, "config", "form"),
         ({"policy": "nowhere.yaml"}, "policy", "no such file"),
-        ({"policy": "items.parquet"}, "policy", "cannot be read"),
-        ({"policy": "."}, "policy", "cannot be read"),
+        ({"policy": "items.parquet"}, "policy", "not UTF-8"),
+        ({"policy": "."}, "policy", "is a folder"),
         ({"model": {"kind": "oracle"}}, "model", "oracle"),
         ({"model": {"kind": "text_linear", "word": 7}}, "model", "text_linear"),
         ({"compute": "cloud"}, "compute", "cloud"),
@@ -112,13 +115,16 @@ def test_a_package_that_is_missing_is_named_with_its_extra(doctor, monkeypatch):
         ({"plan": {"strata": ["mood"]}}, "pool", "mood"),
         ({"plan": {"budget": 0}}, "config", "plan.budget"),
         ({"connect": {"kind": "memory", "truth": "mood"}}, "pool", "mood"),
-        ({"connect": {"kind": "label_studio", "url": "ftp://x", "token_env": VARIABLE}}, "connect", "http(s)"),
-        ({"connect": {"kind": "label_studio", "url": "http://u:p@x", "token_env": VARIABLE}}, "connect", "password"),
+        ({"connect": {"kind": "label_studio", "url": "ftp://x", "token_env": VARIABLE}}, "config", "http(s)"),
+        ({"connect": {"kind": "label_studio", "url": "http://u:p@x", "token_env": VARIABLE}}, "config", "password"),
         ({"connect": {"kind": "label_studio", "url": "http://x", "token_env": "HITL_NO_SUCH"}}, "connect", "NO_SUCH"),
         ({"ledger_env": "HITL_NO_SUCH"}, "record", "HITL_NO_SUCH"),
     ],
 )
-def test_each_fault_is_found_at_its_place(doctor, changes, check, words):
+def test_each_fault_is_found_at_its_place(doctor, tmp_path, changes, check, words):
+    (tmp_path / "mixed.csv").write_text(
+        "id,text,media,kind,language,region,reach,truth,source\na,b,,text,en,ID,1,ok,x\nc,d,d.png,image,en,ID,1,ok,x\n"
+    )
     found = doctor(**changes)
     assert found[check].state == "fail"
     assert words in found[check].detail

@@ -15,7 +15,7 @@ FLOORS = [
     {"models", "connectors", "ledger", "report", "compute", "hashes"},
     {"rounds"},
     {"config", "console"},
-    {"doctor"},
+    {"doctor", "serve"},
     {"cli", "demo"},
 ]
 FREE = {"templates"}

@@ -76,7 +76,7 @@ def test_yaml_and_back():
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("name: p\nversion: 1\nlabels: [{name: a}, {name: a}]", "stand twice: a"),
+        ("name: p\nversion: 1\nlabels: [{name: a}, {name: a}]", "read alike: a, a"),
         ("name: p\nversion: 1\nlabels: [{name: a}]", "two labels or more"),
         ("name: p\nversion: 1\nlabels: [{name: a}, {name: b}]", "violating: false"),
         (
@@ -160,7 +160,7 @@ def test_merged_labels_read_as_one():
     [
         ("a: 1\na: 2", "line 2: the key 'a' stands twice"),
         ("a: [1", "not YAML"),
-        ("- 1", "`key: value` lines, found list"),
+        ("- 1", "`key: value` lines, found a list"),
         ("a: {b: 1, b: 2}", "line 1: the key 'b' stands twice"),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from hitl.policy import Policy
 from hitl.tasks.form import Form
-from hitl.types import Finding, Progress, Pull, Receipt, Task, silent
+from hitl.types import Difference, Finding, Progress, Pull, Receipt, Tab, Task, silent
 
 
 @runtime_checkable
@@ -23,12 +23,28 @@ class Connector(Protocol):
         """Make or find the campaign's project; returns the address where people work."""
         ...
 
+    def broken(self, tasks: Sequence[Task]) -> Mapping[str, str]:
+        """Task keys whose content could not be shown to anybody there, and why; looked at before they are pushed."""
+        ...
+
     def push(self, tasks: Sequence[Task], progress: Progress = silent) -> Receipt:
         """Put there what is not there yet: afterwards every task's key is there once."""
         ...
 
     def ask_more(self, overlap: Mapping[str, int]) -> None:
         """Ask more people: task key → how many different people in all."""
+        ...
+
+    def refresh(self, tasks: Sequence[Task], progress: Progress = silent) -> None:
+        """Give tasks that are there their present prediction and priority; whoever is at work is not disturbed."""
+        ...
+
+    def sort(self, tabs: Sequence[Tab]) -> None:
+        """Show the tabs to those who look after the queues, as they are now; other people's tabs stay."""
+        ...
+
+    def reconcile(self, tasks: Sequence[Task], *, mend: bool) -> tuple[Difference, ...]:
+        """How the place differs from these tasks, which are all that should be there; with `mend`, less so after."""
         ...
 
     def pull(self, cursor: str) -> Pull:

@@ -8,7 +8,7 @@ from functools import cached_property
 from hitl.connectors import Connector
 from hitl.policy import Policy
 from hitl.tasks.form import Form
-from hitl.types import Finding, Progress, Pull, Receipt, Task, silent
+from hitl.types import Difference, Finding, Progress, Pull, Receipt, Tab, Task, silent
 
 
 class Deferred:
@@ -35,6 +35,10 @@ class Deferred:
         """As the connector that is made."""
         return self._there.open(campaign, form, policy)
 
+    def broken(self, tasks: Sequence[Task]) -> Mapping[str, str]:
+        """As the connector that is made."""
+        return self._there.broken(tasks)
+
     def push(self, tasks: Sequence[Task], progress: Progress = silent) -> Receipt:
         """As the connector that is made."""
         return self._there.push(tasks, progress)
@@ -42,6 +46,18 @@ class Deferred:
     def ask_more(self, overlap: Mapping[str, int]) -> None:
         """As the connector that is made."""
         self._there.ask_more(overlap)
+
+    def refresh(self, tasks: Sequence[Task], progress: Progress = silent) -> None:
+        """As the connector that is made."""
+        self._there.refresh(tasks, progress)
+
+    def sort(self, tabs: Sequence[Tab]) -> None:
+        """As the connector that is made."""
+        self._there.sort(tabs)
+
+    def reconcile(self, tasks: Sequence[Task], *, mend: bool) -> tuple[Difference, ...]:
+        """As the connector that is made."""
+        return self._there.reconcile(tasks, mend=mend)
 
     def pull(self, cursor: str) -> Pull:
         """As the connector that is made."""

@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hitl.errors import ConnectorError
-from hitl.types import Annotation, Answer, Task
+from hitl.types import Annotation, Answer, Span, Tab, Task
 
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened to the task `key`."""
+    """One thing that happened to the task `key`, or to all of them (`tabs`, of no key)."""
 
-    do: Literal["task", "people", "answer", "delete", "delete_task"]
-    key: str
+    do: Literal["task", "change", "people", "answer", "delete", "delete_task", "tabs"]
+    key: str = ""
     task: Task | None = None
     people: int = 0
     annotation: Annotation | None = None
+    tabs: tuple[Tab, ...] = ()
 
 
 class Desk:
@@ -31,7 +32,7 @@ class Desk:
     An event counts once its line is whole: what a kill tears off is cut away when the file is next opened. Several
     desks may share a file; `refresh` takes up what the others wrote. Every change of an annotation is a step; a
     cursor names the step and a digest of all before it, so that a cursor of another desk is known for what it is.
-    Raises `ConnectorError` when the file holds something else.
+    Raises `ConnectorError` when the file holds something else, or a file is where its folder should be.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -42,6 +43,7 @@ class Desk:
         self.asked: dict[str, set[str]] = {}  # who answered, skipped or had their answer deleted
         self.gone: dict[str, None] = {}
         self.waiting: dict[str, None] = {}
+        self.tabs: tuple[Tab, ...] = ()
         self._pushed = 0
         self._steps: list[tuple[str, str]] = []  # task key, annotation id
         self._digests = [""]
@@ -58,7 +60,13 @@ class Desk:
             for event in events:
                 self._apply(event)
         elif events:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+            except (FileExistsError, NotADirectoryError):
+                raise ConnectorError(
+                    f"{self._path.parent}: there is a file where the simulated reviewers' folder should be; "
+                    "move it away, or name another folder"
+                ) from None
             with self._path.open("ab") as file:
                 file.write(b"".join(json.dumps(asdict(event)).encode() + b"\n" for event in events))
                 file.flush()
@@ -77,7 +85,7 @@ class Desk:
             self._lines += 1
             try:
                 self._apply(_event(json.loads(line)))
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 raise ConnectorError(
                     f"{self._path}, line {self._lines}: this is no event of the simulated reviewers; "
                     "restore the file, or start a new campaign"
@@ -107,10 +115,17 @@ class Desk:
 
     def missing(self, key: str) -> int:
         """How many answers a task still wants; a skip is none."""
-        return self.people[key] - sum(not annotation.skipped for annotation in self.held[key].values())
+        return self.people[key] - self.answers(key)
+
+    def answers(self, key: str) -> int:
+        """How many answers a task has."""
+        return sum(not annotation.skipped for annotation in self.held[key].values())
 
     def _apply(self, event: Event) -> None:
         key = event.key
+        if event.do == "tabs":
+            self.tabs = event.tabs
+            return
         if (event.do == "task") == (key in self.tasks):  # another process was faster
             return
         if event.do == "task" and event.task is not None:
@@ -119,6 +134,8 @@ class Desk:
             self.numbers[key] = str(self._pushed)
             self.held[key], self.asked[key] = {}, set()
             self.gone.pop(key, None)
+        elif event.do == "change" and event.task is not None:
+            self.tasks[key] = event.task
         elif event.do == "people":
             self.people[key] = event.people
         elif event.do == "answer" and event.annotation is not None:
@@ -147,6 +164,12 @@ def _event(told: dict[str, Any]) -> Event:
         told["task"] = Task(**told["task"])
     if told["annotation"]:
         answer = told["annotation"]["answer"]
-        said = Answer(**{**answer, "labels": tuple(answer["labels"])}) if answer else None
-        told["annotation"] = Annotation(**{**told["annotation"], "answer": said})
-    return Event(**told)
+        told["annotation"] = Annotation(**{**told["annotation"], "answer": _answer(answer) if answer else None})
+    tabs = [Tab(**{**tab, "keys": None if tab["keys"] is None else tuple(tab["keys"])}) for tab in told.get("tabs", ())]
+    return Event(**{**told, "tabs": tuple(tabs)})
+
+
+def _answer(told: dict[str, Any]) -> Answer:
+    spans = tuple(Span(**span) for span in told.get("spans", ()))
+    ratings = tuple((str(name), int(stars)) for name, stars in told.get("ratings", ()))
+    return Answer(**{**told, "labels": tuple(told["labels"]), "spans": spans, "ratings": ratings})

@@ -1,43 +1,36 @@
-"""Label Studio as the place where people work.
-
-Nothing on the server removes duplicates, an import whose answer is lost may still take place, and an import during
-labeling may lose its predictions. So a push is a loop: ask which keys are there, send the missing, ask again, take
-away doubles, mend predictions. Pulls go by a watermark of the server's own clock.
-"""
+"""Label Studio as the place where people work: a project for each queue of a campaign."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from hashlib import blake2b
-from typing import Any
+from datetime import UTC, datetime
 
 import httpx
 from pydantic import SecretStr
 
-from hitl.connectors.ls_http import Http
-from hitl.connectors.ls_project import Project, find_or_make, look_over
-from hitl.connectors.ls_tasks import Row, Tasks, stamp, touched
-from hitl.errors import ConnectorError, ServerUnreachable
+from hitl.connectors.studio.comparing import Comparing
+from hitl.connectors.studio.http import Http
+from hitl.connectors.studio.looking import look_over
+from hitl.connectors.studio.project import QUEUES, Project, find, find_or_make, setup
+from hitl.connectors.studio.pulling import Listing, People, Pulling
+from hitl.connectors.studio.pushing import Pushing
+from hitl.connectors.studio.storage import AsIs, Storage
+from hitl.connectors.studio.tabs import Tabs
+from hitl.connectors.studio.tasks import stamp
+from hitl.errors import ConnectorError
 from hitl.policy import Policy
-from hitl.tasks.form import Form, parse, prediction, render
-from hitl.types import Annotation, Finding, Progress, Pull, Receipt, Task, silent
-
-CHUNK_TASKS = 300
-CHUNK_BYTES = 4_000_000
-ROUNDS = 4
-LOOK_BACK = timedelta(seconds=30)
-"""How far a pull looks back behind its watermark: a change is stamped before it can be read."""
+from hitl.tasks.form import Form
+from hitl.types import Annotation, Difference, Finding, Progress, Pull, Queue, Receipt, Tab, Task, silent
 
 
 class LabelStudio:
     """A Label Studio server; `token` is a personal access token or a legacy one.
 
     `project` is the title to give to a new project (the campaign's name otherwise). With `show_predictions` reviewers
-    see the model's answer ticked beforehand, which anchors them. One writer a project at a time.
+    see the model's answer ticked beforehand, which anchors them. `media` says how pictures and clips are shown. One
+    writer a campaign at a time; readers as many as there are.
 
     >>> LabelStudio("http://127.0.0.1:8080", "0" * 40)
     LabelStudio('http://127.0.0.1:8080')
@@ -53,17 +46,20 @@ class LabelStudio:
         project: str | None = None,
         timeout: float = 60.0,
         show_predictions: bool = False,
+        media: Storage | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._http = Http(url, token, timeout, transport)
         self._title = project
         self._show_predictions = show_predictions
-        self._project: Project | None = None
-        self._people: dict[int, str] = {}
+        self._media: Storage = media or AsIs()
+        self._projects: dict[Queue, Project] = {}
+        self._people: People | None = None
         self._pushed: set[str] = set()
+        self._prepared: set[int] = set()
 
     def __repr__(self) -> str:
-        where = self.url_of_project if self._project else self._http.url
+        where = self.url_of_project if self._projects else self._http.url
         return f"LabelStudio({where!r})"
 
     @property
@@ -73,57 +69,88 @@ class LabelStudio:
 
     @property
     def project_id(self) -> int:
-        """The server's number of the project. Raises `ConnectorError` before `open`."""
+        """The server's number of the main queue's project. Raises `ConnectorError` before `open`."""
         return self._opened.id
+
+    @property
+    def project_ids(self) -> dict[Queue, int]:
+        """The server's numbers of the projects there are, by queue. Raises `ConnectorError` before `open`."""
+        return {queue: project.id for queue, project in self._all().items()}
 
     def open(self, campaign: str, form: Form, policy: Policy) -> str:
         """Make the project of this campaign and policy version, or find it; returns its address."""
         if form.policy != policy:
             raise ConnectorError(f"the form asks about {form.policy!r}, not about {policy!r}; give one policy")
-        title = self._title or campaign
-        self._project = find_or_make(self._http, campaign, form, title, show_predictions=self._show_predictions)
+        found = find(self._http, campaign, form)
+        self._projects = {**found, "": found.get("") or self._made(campaign, replace(form, queue=""))}
+        for project in found.values():
+            Tabs(self._http, project).enter()
+        self._people = People(self._http, campaign)
         return self.url_of_project
+
+    def broken(self, tasks: Sequence[Task]) -> Mapping[str, str]:
+        """Task keys whose media the server could not show, and why. O(media) requests, a few at a time."""
+        references = {task.key: str(task.data["media"]) for task in tasks if "media" in task.data}
+        if not references:
+            return {}
+        self._prepare(self._opened)
+        wrong = self._media.broken(self._http, list(dict.fromkeys(references.values())))
+        return {key: wrong[reference] for key, reference in references.items() if reference in wrong}
 
     def push(self, tasks: Sequence[Task], progress: Progress = silent) -> Receipt:
         """Afterwards each task is there once, with one prediction, and the highest priority is served first.
 
-        Raises `ServerUnreachable` when some did not arrive. O(tasks) time, a chunk at a time in memory.
+        A queue's project is made when its first task comes. Raises `ServerUnreachable` when some did not arrive.
+        O(tasks) time, a chunk at a time in memory.
         """
-        wanted = {task.key: task for task in tasks}
-        self._pushed |= wanted.keys()
-        held = self._server.held(wanted)
-        missing = _missing(wanted, held)
-        if missing:
-            self._check_predictions(missing)
-            held = self._send(missing, wanted, progress)
-        for row in (row for rows in held.values() for row in rows[1:] if not touched(row)):
-            self._server.delete(row["id"])
-        ids = {key: rows[0]["id"] for key, rows in held.items()}
-        self._mend_predictions([key for key in wanted if not _served(held[key])], wanted, ids)
-        self._serve(wanted.values())
-        self.ask_more({task.key: task.overlap for task in wanted.values() if task.overlap > 1})
-        progress("pushing tasks", len(wanted), len(wanted))
-        return Receipt({key: str(ids[key]) for key in wanted}, sent=len(missing))
+        self._pushed |= {task.key for task in tasks}
+        receipts = [self._ready(queue, some).push(some, progress) for queue, some in self._by_queue(tasks)]
+        ids = {key: number for receipt in receipts for key, number in receipt.server_ids.items()}
+        return Receipt(ids, sent=sum(receipt.sent for receipt in receipts))
 
     def ask_more(self, overlap: Mapping[str, int]) -> None:
         """Open tasks to more people; a task that is gone, or has as many answers, is left alone. One request a task."""
-        for key, rows in self._server.held(overlap).items():
-            people, row = overlap[key], rows[0]
-            if row["total_annotations"] < people and (row["overlap"] < people or row["is_labeled"]):
-                # `overlap` alone does not open a task that somebody finished.
-                self._server.change(row["id"], {"overlap": max(people, row["overlap"]), "is_labeled": False})
+        for queue in self._all():
+            self._pushing(queue).ask_more(overlap)
+
+    def refresh(self, tasks: Sequence[Task], progress: Progress = silent) -> None:
+        """Give open tasks the prediction of their present model, then serve by its priorities.
+
+        A task that has its model's prediction keeps it with its priority: other priorities need another model id, by
+        which the server tells one order from the next. What is locked, begun or answered stays as it is.
+        O(tasks) time, a chunk at a time in memory.
+        """
+        for queue, some in self._by_queue(tasks):
+            self._pushing(queue).refresh(some)
+        progress("refreshing tasks", len(tasks), len(tasks))
+
+    def sort(self, tabs: Sequence[Tab]) -> None:
+        """Show the tabs in the data managers of the queues' projects; our tabs that are not among them are removed."""
+        for queue, project in self._all().items():
+            Tabs(self._http, project).show(tab for tab in tabs if tab.queue == queue)
+
+    def reconcile(self, tasks: Sequence[Task], *, mend: bool) -> tuple[Difference, ...]:
+        """How the projects differ from these tasks; with `mend`, less so after. O(tasks there) time."""
+        asked, there = dict(self._by_queue(tasks)), self._all()
+        found: list[Difference] = []
+        for queue in QUEUES:
+            wanted = asked.get(queue, [])
+            if queue in there or (mend and wanted):
+                comparing = Comparing(self._ready(queue, wanted), self._show_predictions)
+                found += comparing.differences(wanted, mend=mend)
+            else:
+                found += [Difference("missing", task.key, "its queue has no project yet") for task in wanted]
+        return tuple(found)
 
     def pull(self, cursor: str) -> Pull:
         """Tasks touched since the cursor, each with all its annotations: what vanished from one is not in `seen`."""
-        since = self._since(cursor)
-        changed = self._server.changed(since and since - LOOK_BACK)
-        latest = max(changed.values(), default=since)
-        return self._listing(changed, max(since, latest) if since and latest else latest)
+        there = self._all_now()
+        since = _since(cursor, there)
+        return self._told({queue: self._pulling(queue).since(since.get(queue)) for queue in there})
 
     def finish(self) -> Pull:
         """Every task there is; the ones that this connector pushed and are gone are in `missing_tasks`."""
-        everything = self._server.changed(None)
-        listed = self._listing(everything, max(everything.values(), default=None))
+        listed = self._told({queue: self._pulling(queue).since(None) for queue in self._all_now()}, whole=True)
         return replace(listed, missing_tasks=tuple(sorted(self._pushed - listed.seen.keys())))
 
     def check(self, campaign: str, form: Form) -> list[Finding]:
@@ -136,145 +163,83 @@ class LabelStudio:
 
     @property
     def _opened(self) -> Project:
-        if self._project is None:
+        if "" not in self._projects:
             raise ConnectorError("no project is open: call open(campaign, form, policy) first")
-        return self._project
+        return self._projects[""]
 
-    @property
-    def _server(self) -> Tasks:
-        return Tasks(self._http, self._opened.id)
+    def _all(self) -> dict[Queue, Project]:
+        """The projects that there were when this one was opened, and those made from here since."""
+        _ = self._opened
+        return {queue: self._projects[queue] for queue in QUEUES if queue in self._projects}
 
-    def _check_predictions(self, tasks: Iterable[Task]) -> None:
-        """The server would take, or drop, a prediction that does not fit the page without a word."""
-        distinct = {json.dumps(prediction(self._opened.form, task.predicted)): task.key for task in tasks}
-        if not distinct.keys() - {"[]"}:
-            return
-        from label_studio_sdk.label_interface.interface import LabelInterface
+    def _all_now(self) -> dict[Queue, Project]:
+        """Those, and what another process made since."""
+        self._projects |= find(self._http, self._opened.campaign, self._opened.form) | self._projects
+        return self._all()
 
-        page: Any = LabelInterface(render(self._opened.form))
-        for result, key in distinct.items():
-            wrong = page.validate_prediction({"result": json.loads(result)}, return_errors=True)
-            if wrong:
-                raise ConnectorError(f"task {key}: its prediction does not fit the form ({len(wrong)} mistakes)")
+    def _made(self, campaign: str, form: Form) -> Project:
+        title = self._title or campaign
+        made = find_or_make(self._http, campaign, form, title, show_predictions=self._show_predictions)
+        Tabs(self._http, made).enter()
+        return made
 
-    def _import(self, task: Task) -> dict[str, Any]:
-        return {"data": dict(task.data), "predictions": [self._prediction(task)]}
+    def _pushing(self, queue: Queue) -> Pushing:
+        opened = self._opened
+        if queue not in self._projects:
+            self._projects[queue] = self._made(opened.campaign, replace(opened.form, queue=queue))
+        return Pushing(self._http, self._projects[queue], self._media)
 
-    def _prediction(self, task: Task) -> dict[str, Any]:
-        # The server serves the lowest score first.
-        score = 1.0 - task.priority
-        return {"model_version": _model(task), "score": score, "result": prediction(self._opened.form, task.predicted)}
+    def _pulling(self, queue: Queue) -> Pulling:
+        project = self._projects[queue]
+        return Pulling(self._http, project, self._people or People(self._http, project.campaign))
 
-    def _send(self, missing: list[Task], wanted: Mapping[str, Task], progress: Progress) -> dict[str, list[Row]]:
-        """Send what is missing until nothing is; what the server then holds."""
-        for _ in range(ROUNDS):
-            done = len(wanted) - len(missing)
-            for chunk in _chunks(missing):
-                progress("pushing tasks", done, len(wanted))
-                if not self._server.send({task.key: self._import(task) for task in chunk}):
-                    break
-                done += len(chunk)
-            held = self._server.held(wanted)
-            missing = _missing(wanted, held)
-            if not missing:
-                return held
-        raise ServerUnreachable(f"{len(missing)} of {len(wanted)} tasks did not arrive in {ROUNDS} tries; try again")
+    def _by_queue(self, tasks: Sequence[Task]) -> list[tuple[Queue, list[Task]]]:
+        """The tasks of each queue that has any."""
+        return [(queue, some) for queue in QUEUES if (some := [task for task in tasks if task.queue == queue])]
 
-    def _mend_predictions(self, bare: list[str], wanted: Mapping[str, Task], ids: Mapping[str, int]) -> None:
-        for _ in range(ROUNDS):
-            if not bare:
-                return
-            for start in range(0, len(bare), CHUNK_TASKS):
-                some = bare[start : start + CHUNK_TASKS]
-                self._server.send_predictions([{"task": ids[key], **self._prediction(wanted[key])} for key in some])
-            bare = [key for key, rows in self._server.held(bare).items() if not _served(rows)]
-        if bare:
-            raise ServerUnreachable(f"{len(bare)} tasks stay without their priority in {ROUNDS} tries; try again")
+    def _ready(self, queue: Queue, tasks: Sequence[Task]) -> Pushing:
+        """A queue's project, able to show what the tasks refer to."""
+        pushing = self._pushing(queue)
+        if any("media" in task.data for task in tasks):
+            self._prepare(pushing.project)
+        return pushing
 
-    def _serve(self, tasks: Iterable[Task]) -> None:
-        """Serve by the predictions of the latest model; without it the order would be random."""
-        versions = Counter(_model(task) for task in tasks)
-        if versions:
-            latest = versions.most_common(1)[0][0]
-            where = f"/api/projects/{self._opened.id}/"
-            if self._http.read(where).get("model_version") != latest:
-                self._http.rewrite("PATCH", where, {"model_version": latest})
+    def _prepare(self, project: Project) -> None:
+        if project.id not in self._prepared:
+            self._media.prepare(self._http, project.id)
+            self._prepared.add(project.id)
 
-    def _since(self, cursor: str) -> datetime | None:
-        try:
-            told = json.loads(cursor) if cursor else {}
-            # A new policy version has a project of its own, which is read from its start.
-            return datetime.fromisoformat(told["since"]) if told.get("project") == self._opened.id else None
-        except (ValueError, TypeError, AttributeError, KeyError):
-            raise ConnectorError("the cursor is not one of this connector; pull again from the start") from None
-
-    def _listing(self, ids: Iterable[int], latest: datetime | None) -> Pull:
+    def _told(self, listed: Mapping[Queue, Listing], *, whole: bool = False) -> Pull:
+        """One pull of all queues; copies that a late import left are taken away on the way."""
+        since: dict[str, dict[str, object]] = {}
         annotations: list[Annotation] = []
         seen: dict[str, tuple[str, ...]] = {}
-        for row in self._server.bodies(sorted(ids)):
-            key = row["data"].get("hitl_key")
-            if isinstance(key, str):
-                read = [self._annotation(key, held) for held in row["annotations"]]
-                annotations += read
-                seen[key] = seen.get(key, ()) + tuple(annotation.id for annotation in read)
-        cursor = json.dumps({"project": self._opened.id, "since": stamp(latest)}) if latest else ""
-        return Pull(tuple(annotations), cursor, seen=seen)
-
-    def _annotation(self, key: str, held: Row) -> Annotation:
-        skipped = bool(held["was_cancelled"])
-        answer, problem = (None, "") if skipped else parse(self._opened.form, held["result"])
-        return Annotation(
-            id=str(held["id"]),
-            task_key=key,
-            worker=pseudonym(self._opened.campaign, self._email(held["completed_by"])),
-            answer=answer,
-            submitted=stamp(datetime.fromisoformat(held["created_at"])),
-            seconds=float(held["lead_time"] or 0.0),
-            skipped=skipped,
-            problem=problem,
-        )
-
-    def _email(self, user: object) -> str:
-        number = user.get("id") if isinstance(user, dict) else user
-        if not isinstance(number, int):
-            return "unknown"
-        if number not in self._people:
-            self._people = {int(row["id"]): str(row["email"]) for row in self._http.read("/api/users/")}
-        return self._people.setdefault(number, f"user {number}")
+        drafts: dict[str, tuple[str, ...]] = {}
+        for queue, listing in listed.items():
+            if listing.doubled:
+                pushing = self._pushing(queue)
+                pushing.fold(pushing.server.held(listing.doubled))
+            annotations += listing.annotations
+            seen |= listing.seen
+            drafts |= listing.drafts
+            if listing.latest:
+                since[queue] = {"project": self._projects[queue].id, "since": stamp(listing.latest)}
+        # What is pulled on the way is followed by a pull that brings nothing, or by the whole.
+        settings = setup(self._http, self._projects) if whole or not annotations else {}
+        cursor = json.dumps(since) if since else ""
+        return Pull(tuple(annotations), cursor, seen=seen, drafts=drafts, settings=settings)
 
 
-def pseudonym(campaign: str, email: str) -> str:
-    """The name under which a person's work is kept: the same within a campaign, unlinkable between campaigns.
-
-    >>> pseudonym("demo", "Ana@example.org") == pseudonym("demo", "ana@example.org")
-    True
-    """
-    key = blake2b(campaign.encode()).digest()
-    return f"w-{blake2b(email.strip().lower().encode(), key=key, digest_size=4).hexdigest()}"
-
-
-def _model(task: Task) -> str:
-    return task.model_id or f"seed-{task.policy_version}"
-
-
-def _served(rows: Sequence[Row]) -> bool:
-    return bool(rows[0]["predictions_model_versions"])
-
-
-def _missing(wanted: Mapping[str, Task], held: Mapping[str, Any]) -> list[Task]:
-    lacking = [task for task in wanted.values() if task.key not in held]
-    return sorted(lacking, key=lambda task: -task.priority)
-
-
-def _chunks(tasks: Sequence[Task]) -> Iterator[list[Task]]:
-    chunk: list[Task] = []
-    size = 0
-    for task in tasks:
-        weight = len(json.dumps(dict(task.data))) + 400
-        if chunk and (len(chunk) == CHUNK_TASKS or size + weight > CHUNK_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(task)
-        size += weight
-    if chunk:
-        yield chunk
+def _since(cursor: str, there: Mapping[Queue, Project]) -> dict[Queue, datetime]:
+    """Where each queue's reading goes on; a new policy version has projects of its own, read from their start."""
+    try:
+        told = json.loads(cursor) if cursor else {}
+        if "project" in told:  # a cursor from before there were queues
+            told = {"": told}
+        return {
+            queue: datetime.fromisoformat(told[queue]["since"]).astimezone(UTC)
+            for queue, project in there.items()
+            if queue in told and told[queue]["project"] == project.id
+        }
+    except (ValueError, TypeError, AttributeError, KeyError):
+        raise ConnectorError("the cursor is not one of this connector; pull again from the start") from None

@@ -12,7 +12,7 @@ from hitl.connectors.desk import Desk, Event
 from hitl.errors import ConnectorError
 from hitl.policy import Policy
 from hitl.tasks.form import Form
-from hitl.types import Annotation, Answer, Finding, Progress, Pull, Receipt, Task, silent
+from hitl.types import Annotation, Answer, Difference, Finding, Progress, Pull, Queue, Receipt, Tab, Task, silent
 from hitl.workforce.simulated import TEAM, Response, Reviewer, assign, respond
 
 Truth = Callable[[Task], tuple[str, ...]] | Mapping[str, tuple[str, ...]]
@@ -35,8 +35,8 @@ class MemoryConnector:
     'memory://demo'
     >>> desk.push([Task("key-1", 0, "item-1", 0, "classify", "1", "", {"text": "..."})]).sent
     1
-    >>> desk.pull("").annotations[0].answer
-    Answer(labels=('spam',), out='', note='')
+    >>> desk.pull("").annotations[0].answer.labels
+    ('spam',)
     """
 
     kind = "memory"
@@ -69,8 +69,13 @@ class MemoryConnector:
         """Set out the campaign's desk, or go back to it."""
         if campaign not in self._desks:
             self._desks[campaign] = Desk(self._folder / _file_name(campaign) if self._folder else None)
-        self._opened = (self._desks[campaign], policy)
+        # On a form without stars nobody gives any.
+        self._opened = (self._desks[campaign], policy if form.ratings else policy.model_copy(update={"rubric": ()}))
         return f"memory://{campaign}"
+
+    def broken(self, tasks: Sequence[Task]) -> Mapping[str, str]:
+        """Nothing: simulated people look at no content."""
+        return {}
 
     def push(self, tasks: Sequence[Task], progress: Progress = silent) -> Receipt:
         """Put on the desk what is not there yet."""
@@ -83,6 +88,41 @@ class MemoryConnector:
         """Ask more people; a task that is no longer there is passed over, a smaller number changes nothing."""
         more = {key: people for key, people in overlap.items() if people > self._desk.people.get(key, people)}
         self._desk.write([Event("people", key, people=people) for key, people in more.items()])
+
+    def refresh(self, tasks: Sequence[Task], progress: Progress = silent) -> None:
+        """Serve what waits by the priorities of its present model; what has that model's keeps it, as on a server."""
+        self._desk.write([Event("change", task.key, task=task) for task in self._outdated(tasks)])
+        progress("refreshing tasks", len(tasks), len(tasks))
+
+    def sort(self, tabs: Sequence[Tab]) -> None:
+        """Set the tabs out, in place of those of an earlier call."""
+        if tuple(tabs) != self._desk.tabs:
+            self._desk.write([Event("tabs", tabs=tuple(tabs))])
+
+    def reconcile(self, tasks: Sequence[Task], *, mend: bool) -> tuple[Difference, ...]:
+        """How the desk differs from these tasks; with `mend`, less so after."""
+        desk, wanted = self._desk, {task.key: task for task in tasks}
+        there = [task for key, task in wanted.items() if key in desk.tasks]
+        missing = [task for key, task in wanted.items() if key not in desk.tasks]
+        foreign = [desk.numbers[key] for key in desk.tasks if key not in wanted]
+        altered = [task for task in there if desk.tasks[task.key].data != task.data]
+        outdated = self._outdated(there)
+        closed = [task for task in there if max(desk.people[task.key], desk.answers(task.key)) < task.overlap]
+        found = [
+            *(Difference("missing", task.key, "is not on the desk", mend) for task in missing),
+            *(Difference("foreign", number, "a task that is not the campaign's") for number in foreign),
+            *(Difference("altered", task.key, "not as it was sent", mend) for task in altered),
+            *(Difference("unpredicted", task.key, "has not its model's priority", mend) for task in outdated),
+            *(Difference("closed", task.key, f"not asked of {task.overlap} people", mend) for task in closed),
+        ]
+        if mend:
+            self.push(missing)
+            desk.write(
+                [Event("change", task.key, task=replace(desk.tasks[task.key], data=task.data)) for task in altered]
+            )
+            self.refresh(outdated)
+            self.ask_more({task.key: task.overlap for task in closed})
+        return tuple(found)
 
     def pull(self, cursor: str) -> Pull:
         """What changed since the cursor; a cursor of a desk that is no more reads from the start.
@@ -137,9 +177,36 @@ class MemoryConnector:
 
     def delete_task(self, key: str) -> None:
         """Somebody deletes a task with all its annotations; raises `ConnectorError` when there is no such task."""
-        if key not in self._desk.tasks:
-            raise ConnectorError(f"there is no task {key} on the desk")
-        self._desk.write([Event("delete_task", key)])
+        self._desk.write([Event("delete_task", self._task(key).key)])
+
+    def edit_task(self, key: str, data: Mapping[str, object]) -> None:
+        """Somebody changes what a task shows; raises `ConnectorError` when there is no such task."""
+        self._desk.write([Event("change", key, task=replace(self._task(key), data=dict(data)))])
+
+    def close_task(self, key: str) -> None:
+        """Somebody closes a task to further people; raises `ConnectorError` when there is no such task."""
+        self._desk.write([Event("people", self._task(key).key, people=self._desk.answers(key))])
+
+    def tab(self, name: str, queue: Queue = "") -> tuple[str, ...]:
+        """Keys of the tasks that a tab shows, the most important first; raises `ConnectorError` without such a tab."""
+        desk = self._desk
+        tab = next((tab for tab in desk.tabs if (tab.name, tab.queue) == (name, queue)), None)
+        if tab is None:
+            raise ConnectorError(f"there is no tab {name!r} on the desk; sort(tabs) sets them out")
+        shown = [
+            task
+            for task in desk.tasks.values()
+            if task.queue == queue
+            and (tab.language is None or task.data.get("language") == tab.language)
+            and (tab.keys is None or task.key in tab.keys)
+            and (tab.answered is None or tab.answered == (task.key not in desk.waiting))
+        ]
+        return tuple(task.key for task in sorted(shown, key=lambda task: -task.priority))
+
+    @property
+    def tabs(self) -> tuple[Tab, ...]:
+        """The tabs that are set out."""
+        return self._desk.tabs
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -156,6 +223,20 @@ class MemoryConnector:
     @property
     def _desk(self) -> Desk:
         return self._now[0]
+
+    def _task(self, key: str) -> Task:
+        if key not in self._desk.tasks:
+            raise ConnectorError(f"there is no task {key} on the desk")
+        return self._desk.tasks[key]
+
+    def _outdated(self, tasks: Sequence[Task]) -> list[Task]:
+        """What waits by the priority of another model, as it should be: content and people stay."""
+        desk = self._desk
+        return [
+            replace(held, priority=task.priority, predicted=task.predicted, model_id=task.model_id)
+            for task in tasks
+            if task.key in desk.waiting and (held := desk.tasks[task.key]).model_id != task.model_id
+        ]
 
     def _find(self, annotation: str) -> Annotation:
         found = next((held[annotation] for held in self._desk.held.values() if annotation in held), None)

@@ -77,8 +77,23 @@ def _migrate(executable: Path, data: Path, progress: Progress) -> None:
     log.unlink()
 
 
-def environment(data: Path, account: dict[str, str]) -> dict[str, str]:
-    """All that the server is told; nothing of ours leaks in, and it calls nobody outside."""
+def options(media: Path | None, webhooks_to_loopback: bool) -> dict[str, str]:
+    """What opens a server that is closed by default: files below the parent of `media`, hosts on this machine.
+
+    Raises `ConfigError` for a folder that is not there. Label Studio serves no folder that is its document root, hence
+    the parent; it asks for a storage of a project besides, so that what lies next to `media` stays closed.
+    """
+    told = {"SSRF_PROTECTION_ENABLED": "false"} if webhooks_to_loopback else {}
+    if media is None:
+        return told
+    folder = media.resolve()
+    if not folder.is_dir() or folder == folder.parent:
+        raise ConfigError(f"{media} is no folder that can be served; make it, or name another")
+    return told | {"LOCAL_FILES_SERVING_ENABLED": "true", "LOCAL_FILES_DOCUMENT_ROOT": str(folder.parent)}
+
+
+def environment(data: Path, more: dict[str, str]) -> dict[str, str]:
+    """All that the server is told, with `more` settings; nothing of ours leaks in, and it calls nobody outside."""
     settings = {
         "BASE_DATA_DIR": str(data),
         "ENABLE_LEGACY_API_TOKEN": "true",
@@ -91,7 +106,7 @@ def environment(data: Path, account: dict[str, str]) -> dict[str, str]:
         "CORS_ALLOW_ALL_ORIGINS": "false",
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
         "LOCAL_FILES_SERVING_ENABLED": "false",
-        **account,
+        **more,
     }
     home = str(data / "home")
     xdg = {f"XDG_{name}_HOME": f"{home}/{name.lower()}" for name in ("CONFIG", "DATA", "CACHE", "STATE")}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from hitl.errors import DataError
-from hitl.policy import OUTS, Label, Policy, Thresholds
+from hitl.policy import NONE, OUTS, Label, Policy, Thresholds, as_read
 
 BENIGN = re.compile(
     r"(?i:neither|none|neutral|normal|benign|clean|ok|okay|fine|safe|harmless|acceptable|ham|news|real|legit|false|0|0\.0)"
@@ -47,14 +47,15 @@ def policy_from_labels(counts: Mapping[str, int], name: str = "labelled file") -
 
 
 def _names(counts: Mapping[str, int]) -> dict[str, str]:
-    """A name that policy and form accept for each value: no commas, line breaks or controls, none twice."""
+    """A name that policy and form accept for each value: no commas, controls or $, none that reads like another."""
     names: dict[str, str] = {}
+    taken = {as_read(name) for name in (*OUTS, NONE)}
     for value in counts:
-        shown = "".join(letter if letter.isprintable() else " " for letter in value)
-        base = re.sub(r"[\s,]+", " ", shown).lstrip("$ ")[:50].rstrip() or "(empty)"
-        base = f"{base} (label)" if base in (*OUTS, "(none)") else base
-        choices = [base, *(f"{base} {number}" for number in range(2, len(counts) + 2))]
-        names[value] = next(choice for choice in choices if choice not in names.values())
+        shown = "".join(letter if letter.isprintable() and letter != "$" else " " for letter in value)
+        base = re.sub(r"[\s,]+", " ", shown).strip()[:50].rstrip() or "(empty)"
+        choices = [base, f"{base} (label)", *(f"{base} {number}" for number in range(2, len(counts) + 2))]
+        names[value] = next(choice for choice in choices if as_read(choice) not in taken)
+        taken.add(as_read(names[value]))
     return names
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
-from hitl.connectors.ls_http import Http
+from hitl.connectors.studio.http import Http
 from hitl.errors import NotAllowed, ServerRefused, ServerUnreachable
-from hitl.tasks.form import Form, encode
+from hitl.tasks import Form, encode
 from hitl.workforce.simulated import Response
 
 _NAMESPACE = uuid.UUID("5b0f6f3e-2d4c-5a57-9d0b-6c1f2f1f7a10")

@@ -17,38 +17,19 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
 import httpx
 
-from hitl.demo.installed import environment, find_executable, locked, template
+from hitl.demo.installed import environment, find_executable, locked, options, template
+from hitl.demo.processes import NOTE_AND_RUN, WATCHER, process_of, running, told_since
 from hitl.errors import ConfigError, ServerUnreachable
 from hitl.types import Progress, silent
 
 ADMIN = "admin@hitl.invalid"
 START_SECONDS = 240.0
-
-# The server would outlive a run that is killed: this watcher ends it when the pipe from the run closes. It holds the
-# folder's lock meanwhile, so that the next start waits instead of taking over a server that is about to go.
-_WATCHER = """
-import fcntl, os, signal, sys, time
-pid, lock = int(sys.argv[1]), open(sys.argv[2], "ab")
-sys.stdin.buffer.read()
-fcntl.flock(lock, fcntl.LOCK_EX)
-try:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        os.killpg(pid, number)
-        for _ in range(60):
-            time.sleep(0.05)
-            os.killpg(pid, 0)
-except ProcessLookupError:
-    pass
-"""
-
-# The shell notes its own number and becomes the server, so that no moment exists with a server and no note of it.
-_NOTE_AND_RUN = 'echo $$ > "$0"; exec "$@"'
 
 
 @dataclass(frozen=True)
@@ -60,6 +41,7 @@ class _Record:
     password: str = field(repr=False)
     email: str = ADMIN
     ready: bool = False
+    options: dict[str, str] = field(default_factory=dict)
 
 
 class LabelStudioServer:
@@ -69,6 +51,9 @@ class LabelStudioServer:
     ends when this process is killed; the next start goes on from the same data. `executable` is looked for in
     `HITL_LABEL_STUDIO`, then in `.venv-server` beside the project.
 
+    With `media`, projects can have storages of that folder or of folders in it (`LocalMedia`). A server calls no host
+    of this machine unless `webhooks_to_loopback`, which lifts its guard for all it calls, stores of media included.
+
     Raises `ConfigError` when Label Studio is not installed, `ServerUnreachable` when it does not come up.
 
     >>> LabelStudioServer(Path("somewhere"))  # nothing is started yet
@@ -76,23 +61,34 @@ class LabelStudioServer:
     """
 
     def __init__(
-        self, folder: Path, port: int | None = None, executable: Path | None = None, *, outlive: bool = False
+        self,
+        folder: Path,
+        port: int | None = None,
+        executable: Path | None = None,
+        *,
+        outlive: bool = False,
+        media: Path | None = None,
+        webhooks_to_loopback: bool = False,
     ) -> None:
         self.folder = Path(folder)
         self._port = port
         self._executable = executable
         self._outlive = outlive
+        self._options = options(media, webhooks_to_loopback)
         self._record: _Record | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
 
     def start(self, progress: Progress = silent) -> LabelStudioServer:
-        """Start the server, or take over the one that already runs in this folder; returns when it answers."""
+        """Start the server, or take over the one that already runs in this folder; returns when it answers.
+
+        One that runs with less than the options of this one is started anew.
+        """
         executable = find_executable(self._executable)
         self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / "server.lock"):
             found = self._read()
-            if found and _answers(found):
+            if found and found.options.items() >= self._options.items() and _answers(found):
                 self._record = found
                 return self
             self._end_process()
@@ -116,6 +112,15 @@ class LabelStudioServer:
         with locked(self.folder / "server.lock"):
             self._end_process()
         self._record = None
+
+    def sigkill(self) -> None:
+        """Kill the server as a power cut would; `start` brings it back with what it had committed."""
+        pid = self.pid
+        if pid is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+            while running(pid, self._process):
+                time.sleep(0.02)
 
     def alive(self) -> bool:
         """Whether this folder's server answers with our token."""
@@ -145,7 +150,7 @@ class LabelStudioServer:
     @property
     def pid(self) -> int | None:
         """The server's process, None when there is none."""
-        return _process_of(self.folder)
+        return process_of(self.folder)
 
     @property
     def _started(self) -> _Record:
@@ -175,7 +180,7 @@ class LabelStudioServer:
         return record
 
     def _launch(self, executable: Path, record: _Record, port: int, progress: Progress) -> _Record:
-        record = _Record(port, record.token, record.password, record.email, record.ready)
+        record = replace(record, port=port, options=self._options)
         self._write(record)
         data = (self.folder / "data").resolve()
         account = {"USERNAME": record.email, "PASSWORD": record.password, "USER_TOKEN": record.token}
@@ -183,9 +188,9 @@ class LabelStudioServer:
         with (self.folder / "server.log").open("ab") as log:
             mark = log.tell()
             self._process = subprocess.Popen(
-                ["/bin/sh", "-c", _NOTE_AND_RUN, str(self.folder.resolve() / "server.pid"), *command],
+                ["/bin/sh", "-c", NOTE_AND_RUN, str(self.folder.resolve() / "server.pid"), *command],
                 cwd=data,
-                env=environment(data, account),
+                env=environment(data, account | self._options),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -193,29 +198,29 @@ class LabelStudioServer:
             )
         if not self._outlive:
             self._watcher = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", _WATCHER, str(self._process.pid), str(self.folder / "server.lock")],
+                [sys.executable, "-I", "-S", "-c", WATCHER, str(self._process.pid), str(self.folder / "server.lock")],
                 stdin=subprocess.PIPE,
                 start_new_session=True,
             )
         began = time.monotonic()
         while (passed := time.monotonic() - began) < START_SECONDS and self._process.poll() is None:
             if _answers(record):
-                return _Record(port, record.token, record.password, record.email, ready=True)
-            if b"is in use." in _from(self.folder / "server.log", mark):
-                return _Record(port, record.token, record.password, record.email, ready=False)
+                return replace(record, ready=True)
+            if b"is in use." in told_since(self.folder / "server.log", mark):
+                return replace(record, ready=False)
             progress("starting Label Studio", int(passed), None)
             time.sleep(0.2)
-        return _Record(port, record.token, record.password, record.email, ready=False)
+        return replace(record, ready=False)
 
     def _end_process(self) -> None:
-        pid = _process_of(self.folder)
+        pid = process_of(self.folder)
         for number, patience in ((signal.SIGTERM, 8.0), (signal.SIGKILL, 5.0)):
-            if pid is None or not _running(pid, self._process):
+            if pid is None or not running(pid, self._process):
                 break
             with suppress(ProcessLookupError):
                 os.killpg(pid, number)
             limit = time.monotonic() + patience
-            while _running(pid, self._process) and time.monotonic() < limit:
+            while running(pid, self._process) and time.monotonic() < limit:
                 time.sleep(0.05)
         if self._watcher and self._watcher.stdin:
             self._watcher.kill()
@@ -266,34 +271,3 @@ def _answers(record: _Record) -> bool:
         return who.status_code == 200 and who.json().get("email") == record.email
     except (httpx.HTTPError, ValueError):
         return False
-
-
-def _process_of(folder: Path) -> int | None:
-    """The number noted in the folder, if a process of that number still is this folder's server."""
-    try:
-        pid = int((folder / "server.pid").read_text())
-        if Path("/proc/self/environ").exists():
-            ours = str((folder / "data").resolve()).encode() in Path(f"/proc/{pid}/environ").read_bytes()
-        else:
-            told = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, check=False).stdout
-            ours = b"label-studio" in told
-    except (OSError, ValueError):
-        return None
-    return pid if ours else None
-
-
-def _running(pid: int, process: subprocess.Popen[bytes] | None) -> bool:
-    if process is not None and process.pid == pid:
-        return process.poll() is None
-    try:
-        os.kill(pid, 0)
-        status = Path(f"/proc/{pid}/status")
-        return not status.exists() or "\nState:\tZ" not in status.read_text()
-    except OSError:
-        return False
-
-
-def _from(path: Path, mark: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(mark)
-        return file.read()

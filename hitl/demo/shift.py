@@ -12,14 +12,13 @@ from itertools import count
 from pathlib import Path
 
 from hitl.config import truth_from
-from hitl.connectors.label_studio import pseudonym
+from hitl.connectors.studio.pulling import pseudonym
 from hitl.demo.people import Account, Waiting, sign_up
 from hitl.demo.server import LabelStudioServer
 from hitl.demo.stage import Stage
 from hitl.errors import CampaignError
 from hitl.labels.voices import voices
 from hitl.rounds import Campaign
-from hitl.rounds.collect import unanswered
 from hitl.types import Progress
 from hitl.workforce.simulated import TEAM, Reviewer, assign, respond
 
@@ -93,7 +92,7 @@ def _desks(campaign: Campaign, hands: Sequence[Hand], there: Sequence[Waiting]) 
     """
     ledger, number = campaign.ledger, campaign.status.round
     tasks, annotations = ledger.tasks(number), ledger.annotations(number)
-    open_keys, spoken = set(unanswered(tasks, annotations, ledger.lost_tasks())), voices(annotations)
+    open_keys, spoken = set(ledger.unanswered(number)), voices(annotations)
     asked = {task.key: task.overlap for task in tasks if task.key in open_keys}
     names = {hand.reviewer.name: pseudonym(campaign.walk.campaign, hand.account.email) for hand in hands}
     desks: dict[str, list[Waiting]] = {hand.reviewer.name: [] for hand in hands}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +19,7 @@ import pyarrow.compute as pc
 from hitl.errors import ConfigError, DataError
 from hitl.hashes.bits import NEAR, Hashes, checked, from_hex, to_hex
 from hitl.hashes.near import HammingIndex, Pairs
+from hitl.markup import visible
 from hitl.pool.keys import as_array
 from hitl.types import Ints
 
@@ -30,6 +33,8 @@ KINDS = {
 
 _EXACT = ("sha256", "text")
 _KEYS = ("kind", "hash", "label", "source")
+_LONGEST, _LONGEST_WORD = 1 << 16, 200
+_FORMULA, _QUOTED = re.compile(r"'*[=+\-@\t\r]"), re.compile(r"'+[=+\-@\t\r]")
 
 
 class Entry(NamedTuple):
@@ -68,22 +73,28 @@ class HashList:
         """
         path, read = Path(path), _csv if _suffix(path) == ".csv" else _jsonl
         try:
-            with path.open(encoding="utf-8-sig", newline="") as lines:
-                return _built(read(lines, path))
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                return _built(read(_lines(file, path), path))
         except FileNotFoundError:
             raise ConfigError(f"{path}: there is no such file; check the path of the hash list") from None
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:  # a zero in its path is a ValueError, and so are bytes that are no text
             raise ConfigError(
-                f"{path}: cannot be read ({type(error).__name__}); check the file, it must be UTF-8"
+                f"{str(path)!r}: cannot be read ({type(error).__name__}); check the file, it must be UTF-8"
             ) from None
 
     def save(self, path: str | Path) -> None:
-        """Write the list as `load` reads it, CSV or JSONL by the suffix; raises `ConfigError` when it cannot."""
+        """Write the list as `load` reads it, CSV or JSONL by the suffix; raises `ConfigError` when it cannot.
+
+        In CSV a word that a spreadsheet would run as a formula has a `'` before it, which `load` takes off again.
+        """
         path, suffix = Path(path), _suffix(path)
         try:
             with path.open("w", encoding="utf-8", newline="") as file:
                 if suffix == ".csv":
-                    csv.writer(file, lineterminator="\n").writerows([_KEYS, *self.entries()])
+                    rows = (
+                        [entry.kind, entry.hash, _inert(entry.label), _inert(entry.source)] for entry in self.entries()
+                    )
+                    csv.writer(file, lineterminator="\n").writerows([_KEYS, *rows])
                 else:
                     file.writelines(json.dumps(entry._asdict(), ensure_ascii=False) + "\n" for entry in self.entries())
         except OSError as error:
@@ -129,6 +140,22 @@ class HashList:
         return f"HashList({', '.join(counts) or 'empty'})"
 
 
+def _inert(word: str) -> str:
+    """A word that no spreadsheet runs (OWASP: CSV injection)."""
+    return f"'{word}" if _FORMULA.match(word) else word
+
+
+def _lines(file: IO[str], path: Path) -> Iterator[str]:
+    """The lines of a file, each bounded."""
+    for number in count(1):
+        line = file.readline(_LONGEST)
+        if len(line) == _LONGEST:
+            raise DataError(f"{path}, line {number}: is over {_LONGEST:,} characters long; no entry is, mend the file")
+        if not line:
+            return
+        yield line
+
+
 def _suffix(path: str | Path) -> str:
     suffix = Path(path).suffix.lower()
     if suffix not in (".csv", ".jsonl"):
@@ -168,6 +195,8 @@ def _problem(entry: Entry) -> str:
         from_hex([entry.hash])
     except DataError:
         return f"the hash has {len(entry.hash)} characters; a {entry.kind} hash is 64 hex digits"
+    if any(len(word) > _LONGEST_WORD or visible(word) != word or "\n" in word for word in entry[2:]):
+        return f"label and source must be one line of {_LONGEST_WORD} characters at most, none of them invisible"
     return "" if entry.label.strip() else "there is no label; name the one that such content deserves"
 
 
@@ -182,7 +211,8 @@ def _csv(lines: Iterable[str], path: Path) -> Iterator[tuple[str, Entry]]:
                 continue
             if len(row) != len(head):
                 raise DataError(f"{where}: {len(row)} values for {len(head)} columns; mend the line")
-            yield where, Entry(**dict(zip(head, row, strict=True)))
+            words = (word[1:] if _QUOTED.match(word) else word for word in row)
+            yield where, Entry(**dict(zip(head, words, strict=True)))
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num}: this is not CSV ({error}); mend the line") from None
 

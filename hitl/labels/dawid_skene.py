@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hitl.labels.table import AnswerTable, Settled, conclude, shares
+from hitl.labels.table import AnswerTable, Settled, conclude, hold, shares
 from hitl.types import Bools, Floats
 
 
@@ -20,7 +20,9 @@ class DawidSkene:
     other way, in each row: with few answers a person is taken for decent and not for a genius or an adversary, and a
     rare class does not melt into a frequent one. The start is the vote shares, so that the result is deterministic;
     beliefs are rounded to 12 digits a step, so that it does not hang on the order of the rows. It ends when the
-    log-likelihood moves by less than `tolerance` an answer. A step costs O(m k) time; memory is O(m + t k + w k²).
+    log-likelihood moves by less than `tolerance` an answer. Where a task's label is known (gold), belief is held there
+    and the matrices learn from it; how frequent the classes are is learned from the other tasks, since gold is no
+    sample of them. A step costs O(m k) time; memory is O(m + t k + w k²).
 
     >>> table = AnswerTable.of([(f"t{i}", who, label) for i, truth in enumerate("xyxyxyxy")
     ...     for who, label in (("ana", truth), ("bo", truth), ("con", "x"))])
@@ -40,22 +42,24 @@ class DawidSkene:
         """Settle every task of `table`; `confusion` (w, k, k) of a worker without answers is the prior's."""
         t, w, k = len(table.tasks), len(table.workers), len(table.labels)
         if not (t and w and k and len(table)):
-            return conclude(table, shares(table), self._confusions(np.zeros((w, k, k))))
+            return conclude(table, hold(table, shares(table)), self._confusions(np.zeros((w, k, k))))
         answers = _one_hot(table)
         by_worker = answers.T.tocsr()
         answered = np.bincount(table.task, minlength=t) > 0
-        posterior, last = shares(table), -np.inf
+        open_ = answered & ~table.known
+        posterior, last = hold(table, shares(table)), -np.inf
         confusion = self._confusions(np.zeros((w, k, k)))
         for _ in range(self.steps):
             confusion = self._confusions((by_worker @ posterior).reshape(w, k, k).transpose(0, 2, 1))
-            classes = posterior[answered].sum(axis=0) + 1.0
+            classes = posterior[open_].sum(axis=0) + 1.0
             evidence = answers @ np.log(confusion).transpose(0, 2, 1).reshape(w * k, k)
             posterior, likelihood = _normalise(evidence + np.log(classes / classes.sum()), answered)
+            posterior = hold(table, posterior)
             if abs(likelihood - last) <= self.tolerance * len(table):
                 break
             last = likelihood
         posterior[~answered] = 1.0 / k
-        return conclude(table, posterior, confusion)
+        return conclude(table, hold(table, posterior), confusion)
 
     def _confusions(self, counts: Floats) -> Floats:
         """P(answer | truth) (w, k, k) from expected counts (w, truth, answer) and the prior."""

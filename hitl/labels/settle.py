@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
 from hitl.errors import ConfigError
 from hitl.labels import RESOLVERS
 from hitl.labels.table import SAME, UNRESOLVED, AnswerTable, Settled, shares
-from hitl.labels.voices import out_of, voices
+from hitl.labels.voices import is_answer, out_of, voices
 from hitl.policy import Policy
 from hitl.types import Annotation, Bools, Estimate, Floats, Ints, Resolution, Task
 
 NOTHING = "(none)"
 """How an answer that no label applies reads in a table."""
+
+NO_GOLD: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+"""No item has a known label."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,15 +64,21 @@ def settle(
     *,
     resolver: str = "dawid_skene",
     min_confidence: float = 0.0,
+    gold: Mapping[str, tuple[str, ...]] = NO_GOLD,
 ) -> Settlement:
-    """Resolve every task from the answers on it, whatever order they come in.
+    """Resolve every task of the campaign's own queue from the answers on it, whatever order they come in.
 
     The last revision of an annotation counts, and of a person one voice a task (`voices`). Skips, outs and answers
-    that cannot be read, or that name what the policy does not know, are counted in `Resolution.outs` (`skip`,
-    `unsure`, `escalate`, `no_policy`, `unreadable`) and never guessed into a label. A multi-label policy is settled
-    label by label; one open label leaves the item open, and its confidence is that of its least certain label. A label
-    that nobody gave is no resolution, however the resolver weighs those who answered: such an item stays open, too.
-    Raises `ConfigError` for an unknown resolver. Give all tasks of the campaign: people are known by all their answers.
+    that cannot be read, that somebody else touched, or that name what the policy does not know, are counted in
+    `Resolution.outs` (`skip`, `unsure`, `escalate`, `no_policy`, `unreadable`, `unconfirmed`) and never guessed into a
+    label. A multi-label policy is settled label by label; one open label leaves the item open, and its confidence is
+    that of its least certain label. A label that nobody gave is no resolution, however the resolver weighs those who
+    answered: such an item stays open, too.
+
+    Two things go before the resolver: the known labels of `gold` (by item id; method `gold`), by which people are
+    judged as well, and the last word of a review (method `review`), which opens the item where it gives no label.
+    Answers of the exam are no labels. Raises `ConfigError` for an unknown resolver. Give all tasks of the campaign:
+    people are known by all their answers.
 
     >>> from hitl.types import Answer
     >>> policy = Policy.parse("{name: p, version: 1, labels: [{name: ok, violating: false}, {name: spam}]}")
@@ -82,36 +92,72 @@ def settle(
     if resolver not in RESOLVERS:
         raise ConfigError(f"resolver {resolver!r} is not known; choose one of {', '.join(RESOLVERS)}")
     spoken = voices(annotations)
-    table = answer_table(annotations, tasks, policy)
+    stream = [task for task in tasks if not task.queue]
+    table = answer_table(annotations, stream, policy, gold)
     outcome = (_settle_sets if policy.multi_label else _settle_one)(table, policy, resolver)
     row = {key: place for place, key in enumerate(table.tasks)}
+    ruled = rulings(spoken, tasks, policy)
     resolutions = []
-    for task in tasks:
+    for task in stream:
         heard = spoken.get(task.key, ())
         reasons = Counter(out for one in heard if (out := _out(one, policy)))
         confidence = float(outcome.confidence[row[task.key]])
-        resolutions.append(
-            Resolution(
-                item_id=task.item_id,
-                position=task.position,
-                labels=outcome.labels[row[task.key]] if confidence >= min_confidence else None,
-                confidence=confidence,
-                method=resolver,
-                policy_version=task.policy_version,
-                annotations=tuple(one.id for one in heard),
-                outs=dict(sorted(reasons.items())),
-            )
+        resolution = Resolution(
+            item_id=task.item_id,
+            position=task.position,
+            labels=outcome.labels[row[task.key]] if confidence >= min_confidence else None,
+            confidence=confidence,
+            method=resolver,
+            policy_version=task.policy_version,
+            annotations=tuple(one.id for one in heard),
+            outs=dict(sorted(reasons.items())),
         )
+        if task.item_id in gold:
+            resolution = replace(resolution, labels=gold[task.item_id], confidence=1.0, method="gold")
+        elif task.item_id in ruled:
+            resolution = _reviewed(resolution, ruled[task.item_id], policy)
+        resolutions.append(resolution)
     return Settlement(tuple(resolutions), _workers(table, outcome, resolver))
 
 
-def answer_table(annotations: Sequence[Annotation], tasks: Sequence[Task], policy: Policy) -> AnswerTable:
+def rulings(spoken: Mapping[str, Sequence[Annotation]], tasks: Sequence[Task], policy: Policy) -> dict[str, Annotation]:
+    """The last word of the seniors on each item that they reviewed: item id → annotation; skips are none."""
+    found: dict[str, Annotation] = {}
+    for task in tasks:
+        heard = [one for one in spoken.get(task.key, ()) if is_answer(one) and _out(one, policy) != "unreadable"]
+        if task.queue == "review" and heard:
+            found[task.item_id] = max(heard, key=lambda one: (one.submitted, one.id))
+    return found
+
+
+def _reviewed(resolution: Resolution, ruling: Annotation, policy: Policy) -> Resolution:
+    """What a senior says settles it, also that no label can be given."""
+    out = _out(ruling, policy)
+    said = None if out or ruling.answer is None else ruling.answer.labels
+    return replace(
+        resolution,
+        labels=None if said is None else tuple(name for name in policy.names if name in said),
+        confidence=0.0 if said is None else 1.0,
+        method="review",
+        annotations=(*resolution.annotations, ruling.id),
+        outs=dict(sorted((Counter(resolution.outs) + Counter([out] if out else [])).items())),
+    )
+
+
+def answer_table(
+    annotations: Sequence[Annotation],
+    tasks: Sequence[Task],
+    policy: Policy,
+    gold: Mapping[str, tuple[str, ...]] = NO_GOLD,
+) -> AnswerTable:
     """The answers that count, whole: a row a person and task, skips, outs and unreadable ones left out.
 
     Labels are the policy's; in a multi-label policy each distinct set of labels is one, joined by `, `, and the
-    empty set `(none)`. Tasks and workers are in sorted order, whatever order the annotations come in.
+    empty set `(none)`. Tasks and workers are in sorted order, whatever order the annotations come in. The `truth` of a
+    task is what `gold` knows of its item.
     """
     spoken = voices(annotations)
+    known = {task.key: _word(gold[task.item_id], policy) for task in tasks if task.item_id in gold}
     keys = sorted({task.key for task in tasks})
     rows = [
         (key, one.worker, _word(one.answer.labels, policy))
@@ -119,8 +165,13 @@ def answer_table(annotations: Sequence[Annotation], tasks: Sequence[Task], polic
         for one in spoken.get(key, ())
         if one.answer is not None and not _out(one, policy)
     ]
-    labels = sorted({label for _, _, label in rows}) if policy.multi_label else policy.names
-    return AnswerTable.of(rows, tasks=keys, workers=sorted({worker for _, worker, _ in rows}), labels=labels)
+    said = {label for _, _, label in rows} | set(known.values())
+    labels = sorted(said) if policy.multi_label else policy.names
+    table = AnswerTable.of(rows, tasks=keys, workers=sorted({worker for _, worker, _ in rows}), labels=labels)
+    if not known:
+        return table
+    truth = [table.labels.index(known[key]) if key in known else -1 for key in table.tasks]
+    return replace(table, truth=np.array(truth, dtype=np.int64))
 
 
 def _out(annotation: Annotation, policy: Policy) -> str:
@@ -148,9 +199,9 @@ def _settle_sets(table: AnswerTable, policy: Policy, resolver: str) -> _Outcome:
     codes, confidence, each = [], [], []
     for name in policy.names:
         member = np.array([name in word for word in said], dtype=np.int64)
-        about = AnswerTable(
-            table.task, table.worker, member[table.label], table.tasks, table.workers, (f"not {name}", name)
-        )
+        truth = None if table.truth is None else np.where(table.known, member[table.truth], -1)
+        words = (f"not {name}", name)
+        about = AnswerTable(table.task, table.worker, member[table.label], table.tasks, table.workers, words, truth)
         settled = RESOLVERS[resolver](about)
         codes.append(_given(about, settled))
         confidence.append(settled.confidence)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hitl.errors import AnswerError
-from hitl.types import Floats, Ints
+from hitl.types import Bools, Floats, Ints
 
 UNRESOLVED = -1
 """The code in `Settled.labels` of a task that has no label: nobody answered, or the answers tie."""
@@ -24,6 +24,7 @@ class AnswerTable:
     """Answers in long form: (m,) codes of task, worker and label into three vocabularies, in the order they were given.
 
     A worker may stand twice on a task: every row is an answer to a resolver. `latest` keeps a person's last word.
+    `truth` (t,) is the label that is known of a task beforehand, -1 where it is not; None where none is.
     Raises `AnswerError` when the columns differ in length or a code is outside its vocabulary.
 
     >>> table = AnswerTable.of([("t1", "ana", "ok"), ("t1", "bo", "spam"), ("t2", "bo", "ok")])
@@ -39,6 +40,7 @@ class AnswerTable:
     tasks: tuple[str, ...]
     workers: tuple[str, ...]
     labels: tuple[str, ...]
+    truth: Ints | None = None
 
     def __post_init__(self) -> None:
         sizes = [len(self.task), len(self.worker), len(self.label)]
@@ -56,6 +58,8 @@ class AnswerTable:
                     f"row {row}: {name} code {int(codes[row])} is outside the vocabulary of {len(words)} ({len(wrong)} "
                     "such rows); codes count from 0"
                 )
+        if self.truth is not None and (len(self.truth) != len(self.tasks) or (self.truth >= len(self.labels)).any()):
+            raise AnswerError(f"truth has {len(self.truth)} codes for {len(self.tasks)} tasks, or codes of no label")
 
     @classmethod
     def of(
@@ -102,6 +106,11 @@ class AnswerTable:
         pairs = np.unique(self.task * max(len(self.workers), 1) + self.worker)
         return np.bincount(pairs // max(len(self.workers), 1), minlength=len(self.tasks))
 
+    @property
+    def known(self) -> Bools:
+        """(t,) whether a task's label is known beforehand."""
+        return np.zeros(len(self.tasks), dtype=np.bool_) if self.truth is None else self.truth >= 0
+
     def latest(self) -> AnswerTable:
         """The table with the last row of each worker on each task, in the order of the rows that stay."""
         pairs = self.task * max(len(self.workers), 1) + self.worker
@@ -121,8 +130,8 @@ class Settled:
     `labels` (t,) are codes, `UNRESOLVED` where nobody answered or the two strongest beliefs tie; `confidence` (t,) is
     the belief in the strongest label, 0 without answers; `posterior` (t, k) has rows that sum to 1.
     `confusion` (w, k, k) is P(answer | truth) with the truth in rows, or None where the method has none. `correct` and
-    `judged` (w,) are the expected number of right answers and of answers on tasks that two or more people judged:
-    a person alone on a task would be compared with themselves.
+    `judged` (w,) are the expected number of right answers and of answers on tasks that two or more people judged, or
+    whose label is known: a person alone on a task would be compared with themselves.
     """
 
     labels: Ints
@@ -149,7 +158,10 @@ Resolver = Callable[[AnswerTable], Settled]
 
 
 def shares(table: AnswerTable) -> Floats:
-    """(t, k) share of each label among a task's answers; even where nobody answered. O(m + t k)."""
+    """(t, k) share of each label among a task's answers; even where nobody answered. O(m + t k).
+
+    What is known of a task is not heeded: see `hold`.
+    """
     t, k = len(table.tasks), len(table.labels)
     counts = np.bincount(table.task * k + table.label, minlength=t * k).reshape(t, k).astype(np.float64)
     counts[counts.sum(axis=1) == 0] = 1.0
@@ -157,10 +169,17 @@ def shares(table: AnswerTable) -> Floats:
     return rows
 
 
+def hold(table: AnswerTable, posterior: Floats) -> Floats:
+    """Beliefs (t, k) with those about tasks of a known label held at that label; O(t k)."""
+    if table.truth is None:
+        return posterior
+    return np.where(table.known[:, None], table.truth[:, None] == np.arange(len(table.labels)), posterior)
+
+
 def conclude(table: AnswerTable, posterior: Floats, confusion: Floats | None = None) -> Settled:
     """Labels, confidence and the workers' record from beliefs (t, k): ties and tasks without answers are unresolved."""
     t, w, k = len(table.tasks), len(table.workers), len(table.labels)
-    answered = np.bincount(table.task, minlength=t) > 0
+    answered = (np.bincount(table.task, minlength=t) > 0) | table.known
     if k:
         ordered = np.sort(posterior, axis=1)
         clear = answered & (ordered[:, -1] - ordered[:, -2] > SAME) if k > 1 else answered
@@ -168,7 +187,7 @@ def conclude(table: AnswerTable, posterior: Floats, confusion: Floats | None = N
         confidence = np.where(answered, ordered[:, -1], 0.0)
     else:
         labels, confidence = np.full(t, UNRESOLVED), np.zeros(t)
-    shared = (table.people > 1)[table.task]
+    shared = ((table.people > 1) | table.known)[table.task]
     worker = table.worker[shared]
     belief = posterior[table.task[shared], table.label[shared]]
     return Settled(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import RowMapping
 
-from hitl.types import Annotation, Answer, Pick, Resolution, Task
+from hitl.types import Annotation, Answer, Pick, Resolution, Span, Task
 
 
 def read_pick(row: RowMapping) -> Pick:
@@ -37,7 +40,7 @@ def read_resolution(row: RowMapping) -> Resolution:
 
 
 def read_task(row: RowMapping) -> Task:
-    """The task that a row tells of."""
+    """The task that a row tells of, with the people asked by now."""
     return Task(
         key=row["key"],
         round=row["round"],
@@ -48,24 +51,36 @@ def read_task(row: RowMapping) -> Task:
         region=row["region"],
         data=row["data"],
         priority=row["priority"],
-        overlap=row["overlap"],
+        overlap=row["asked"],
         predicted=row["predicted"],
         model_id=row["model_id"],
+        queue=row["queue"],
     )
 
 
 def read_annotation(row: RowMapping) -> Annotation:
     """The annotation that a row tells of."""
-    answer = row["answer"]
     return Annotation(
         id=row["id"],
         task_key=row["task_key"],
         worker=row["worker"],
-        answer=None if answer is None else Answer(tuple(answer["labels"]), answer["out"], answer["note"]),
+        answer=None if row["answer"] is None else read_answer(row["answer"]),
         submitted=row["submitted"],
         seconds=row["seconds"],
         revision=row["revision"],
         skipped=row["skipped"],
         deleted=row["deleted"],
         problem=row["problem"],
+        changed_by=row["changed_by"],
+    )
+
+
+def read_answer(told: Mapping[str, Any]) -> Answer:
+    """The answer that JSON tells of; schemas 1 and 2 knew neither spans nor ratings."""
+    return Answer(
+        labels=tuple(told["labels"]),
+        out=told["out"],
+        note=told["note"],
+        spans=tuple(Span(**span) for span in told.get("spans", ())),
+        ratings=tuple((name, stars) for name, stars in told.get("ratings", ())),
     )

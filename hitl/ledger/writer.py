@@ -3,109 +3,118 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, func, insert, select, update
+from sqlalchemy import Connection, func, select, update
 
 from hitl.history import estimate_row
 from hitl.ledger import tables
-from hitl.ledger.rows import read_annotation
-from hitl.types import Annotation, Estimate, Pick, Pull, Resolution, Task
+from hitl.ledger.access import Access
+from hitl.ledger.mirroring import Mirroring, keep_settings
+from hitl.types import Estimate, Pick, Pull, Resolution, Task
 
 
 class Writer:
-    """Writes rows of one campaign in the transaction that made it; the ledger hands it out."""
+    """Writes rows of one campaign in the transaction that made it; the ledger hands it out.
+
+    It is alone: another writer of the campaign waits until the transaction is over, while readers read on.
+    """
 
     def __init__(self, connection: Connection, campaign: str, now: str) -> None:
         self._connection = connection
         self._campaign = campaign
         self._now = now
+        self._rows = Access(connection, campaign)
+        self._numbered: int | None = None
 
     def begin_campaign(self) -> None:
-        """The campaign exists from now on."""
-        self._insert(tables.campaigns, [{"started": self._now, "cursor": "", "project": ""}])
+        """The campaign exists from now on, however many say so at once."""
+        self._rows.put(tables.campaigns, [{"started": self._now, "cursor": "", "project": ""}])
 
     def save_policy(self, version: str, text: str) -> None:
         """Keep the text of a policy version, once."""
-        table = tables.policies
-        known = select(table.c.version).where(table.c.campaign == self._campaign, table.c.version == version)
-        if self._connection.execute(known).first() is None:
-            self._insert(tables.policies, [{"version": version, "text": text}])
+        self._rows.put(tables.policies, [{"version": version, "text": text}])
 
     def begin_round(
         self, number: int, *, seed: int, config: Mapping[str, Any], policy_version: str, config_hash: str = ""
     ) -> None:
         """A round begins."""
         row = {"round": number, "seed": seed, "config": dict(config), "config_hash": config_hash}
-        self._insert(tables.rounds, [row | {"policy_version": policy_version, "started": self._now}])
+        self._rows.insert(tables.rounds, [row | {"policy_version": policy_version, "started": self._now}])
 
     def complete(self, number: int, step: str, output: Mapping[str, Any], seconds: float) -> None:
         """A step is completed: written in the transaction that holds its output."""
         row = {"round": number, "step": step, "output": dict(output), "completed": self._now, "seconds": seconds}
-        self._insert(tables.steps, [row])
+        self._rows.insert(tables.steps, [row])
 
     def add_picks(self, number: int, picks: Iterable[Pick]) -> None:
         """What a round picked."""
         rows = [{"round": number, "rank": rank, **asdict(pick)} for rank, pick in enumerate(picks)]
-        self._insert(tables.picks, rows)
+        self._rows.insert(tables.picks, rows)
 
     def add_tasks(self, asked: Iterable[Task]) -> None:
-        """The intent to ask people; pushing makes it so."""
-        rows = [{"rank": rank, "server_id": None, "lost": False, **asdict(task)} for rank, task in enumerate(asked)]
-        self._insert(tables.tasks, rows)
+        """The intent to ask people; pushing makes it so. What joins a round later stands behind what it has asked."""
+        table, asked = tables.tasks, list(asked)
+        within = (self._rows.mine(table), table.c.round.in_({task.round for task in asked}))
+        last = self._connection.execute(select(func.max(table.c.rank)).where(*within)).scalar()
+        first = 0 if last is None else last + 1
+        rows = [
+            {"rank": rank, "server_id": None, "lost": False, "asked": task.overlap, **asdict(task)}
+            for rank, task in enumerate(asked, start=first)
+        ]
+        self._rows.insert(table, rows)
+        self._update_campaign(tasks=tables.campaigns.c.tasks + len(rows))
 
     def set_server_ids(self, ids: Mapping[str, str]) -> None:
         """Which id the server gave to each task key."""
-        for key, server_id in ids.items():
-            self._connection.execute(
-                update(tables.tasks)
-                .where(tables.tasks.c.campaign == self._campaign, tables.tasks.c.key == key)
-                .values(server_id=server_id)
-            )
+        self._rows.change(tables.tasks, ("key",), [{"key": key, "server_id": given} for key, given in ids.items()])
+
+    def reprioritise(self, tasks: Iterable[Task]) -> None:
+        """Tasks have another priority and prediction than they were asked with."""
+        names = ("key", "priority", "predicted", "model_id")
+        self._rows.change(tables.tasks, ("key",), [{name: getattr(task, name) for name in names} for task in tasks])
 
     def intend(self, kind: str, values: Mapping[str, int]) -> None:
-        """Write down what is about to be done on the server, so that a crash forgets nothing."""
+        """Write down what is about to be done on the server, so that a crash forgets nothing.
+
+        What is intended again is to be done again. The kind `overlap` says how many people a task is asked of in all,
+        which is counted with from now on.
+        """
         rows = [
             {"kind": kind, "key": key, "value": value, "done": False, "at": self._now} for key, value in values.items()
         ]
-        self._insert(tables.intents, rows)
+        self._rows.put(tables.intents, rows, ("done", "at"))
+        if kind == "overlap":
+            held = {row["key"]: row["asked"] for row in self._rows.among(tables.tasks, "key", values.keys())}
+            more = [{"key": key, "asked": values[key]} for key, asked in held.items() if values[key] > asked]
+            self._rows.change(tables.tasks, ("key",), more)
 
-    def done(self, kind: str) -> None:
-        """Everything intended of this kind is done."""
-        where = and_(tables.intents.c.campaign == self._campaign, tables.intents.c.kind == kind)
-        self._connection.execute(update(tables.intents).where(where).values(done=True))
+    def done(self, kind: str, values: Mapping[str, int] | None = None) -> None:
+        """These intents of the kind are done; without `values` all are, also what another run intended meanwhile."""
+        table = tables.intents
+        if values is not None:
+            rows = [{"kind": kind, "key": key, "value": value, "done": True} for key, value in values.items()]
+            self._rows.change(table, ("kind", "key", "value"), rows)
+            return
+        open_ones = (self._rows.mine(table), table.c.kind == kind, ~table.c.done)
+        self._connection.execute(update(table).where(*open_ones).values(done=True))
 
     def mirror(self, pulled: Pull) -> int:
-        """Mirror what came back: new and changed annotations as revisions, vanished ones as deleted; what changed.
+        """Mirror what came back as revisions, counters and events; how many annotations and tasks changed.
 
-        O(annotations of the tasks that were re-read).
+        `hitl.ledger.mirroring` says which events there are, and what each means for labels. The same pull again
+        writes nothing. O(what was pulled), however large the record.
         """
-        last = self._last_revisions(
-            {a.task_key for a in pulled.annotations} | set(pulled.seen) | set(pulled.missing_tasks)
-        )
-        known = self._known_tasks()
-        changed: list[Annotation] = []
-        for annotation in pulled.annotations:
-            if annotation.task_key not in known:
-                self.event("foreign annotation", {"annotation": annotation.id, "task": annotation.task_key})
-                continue
-            before = last.get(annotation.id)
-            now = replace(annotation, revision=before.revision + 1 if before else 1)
-            if before is None or replace(before, revision=0) != replace(now, revision=0):
-                changed.append(now)
-        changed += self._vanished(pulled, last)
-        rows = [{**asdict(a), "answer": asdict(a.answer) if a.answer else None, "mirrored": self._now} for a in changed]
-        self._insert(tables.annotations, rows)
-        for annotation in changed:
-            if annotation.revision > 1:
-                kind = "annotation deleted" if annotation.deleted else "annotation edited"
-                self.event(
-                    kind, {"annotation": annotation.id, "task": annotation.task_key, "worker": annotation.worker}
-                )
-        lost = self._mark_lost(pulled.missing_tasks)
+        mirroring = Mirroring(self._rows, self._now, pulled)
+        changed = mirroring.write()
+        self._tell(mirroring.events)
         self.set_cursor(pulled.cursor)
-        return len(changed) + lost
+        return changed
+
+    def expect_settings(self, settings: Mapping[str, Any]) -> None:
+        """We set the place up like this: what a pull finds so is no change behind our back."""
+        keep_settings(self._rows, self._now, settings)
 
     def set_cursor(self, cursor: str) -> None:
         """Where the next pull goes on."""
@@ -115,9 +124,10 @@ class Writer:
         """Where people work."""
         self._update_campaign(project=url)
 
-    def _update_campaign(self, **values: str) -> None:
-        where = tables.campaigns.c.campaign == self._campaign
-        self._connection.execute(update(tables.campaigns).where(where).values(**values))
+    def _update_campaign(self, **values: Any) -> None:
+        table = tables.campaigns
+        other = [table.c[name] != value for name, value in values.items()]
+        self._connection.execute(update(table).where(self._rows.mine(table), *other).values(**values))
 
     def add_resolutions(self, number: int, resolutions: Iterable[Resolution]) -> None:
         """What a round settled."""
@@ -131,52 +141,33 @@ class Writer:
             }
             for resolution in resolutions
         ]
-        self._insert(tables.resolutions, rows)
+        self._rows.insert(tables.resolutions, rows)
 
     def add_model(self, number: int, model_id: str, folder: str, card: Mapping[str, Any]) -> None:
         """The model that a round trained."""
-        self._insert(tables.models, [{"round": number, "model_id": model_id, "folder": folder, "card": dict(card)}])
+        row = {"round": number, "model_id": model_id, "folder": folder, "card": dict(card)}
+        self._rows.insert(tables.models, [row])
 
     def add_metrics(self, number: int, sample: str, model_id: str, estimates: Iterable[Estimate]) -> None:
         """Figures of a model on a sample."""
         common = {"round": number, "sample": sample, "model_id": model_id}
         rows = [{**estimate_row(estimate), **common, "rank": rank} for rank, estimate in enumerate(estimates)]
-        self._insert(tables.metrics, rows)
+        self._rows.insert(tables.metrics, rows)
 
     def event(self, kind: str, detail: Mapping[str, Any]) -> None:
         """Something happened that a reader of the record will want to know."""
-        latest = select(func.max(tables.events.c.number)).where(tables.events.c.campaign == self._campaign)
-        number = (self._connection.execute(latest).scalar() or 0) + 1
-        self._insert(tables.events, [{"number": number, "at": self._now, "kind": kind, "detail": dict(detail)}])
+        self._tell([(kind, detail)])
 
-    def _insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        if rows:
-            self._connection.execute(insert(table), [{"campaign": self._campaign, **row} for row in rows])
-
-    def _known_tasks(self) -> set[str]:
-        keys = select(tables.tasks.c.key).where(tables.tasks.c.campaign == self._campaign)
-        return set(self._connection.execute(keys).scalars())
-
-    def _last_revisions(self, task_keys: set[str]) -> dict[str, Annotation]:
-        table = tables.annotations
-        query = select(table).where(table.c.campaign == self._campaign).order_by(table.c.id, table.c.revision)
-        rows = self._connection.execute(query).mappings()
-        return {row["id"]: read_annotation(row) for row in rows if row["task_key"] in task_keys}
-
-    def _vanished(self, pulled: Pull, last: Mapping[str, Annotation]) -> list[Annotation]:
-        held = {key: set(ids) for key, ids in pulled.seen.items()} | {key: set() for key in pulled.missing_tasks}
-        return [
-            replace(annotation, revision=annotation.revision + 1, deleted=True)
-            for annotation in last.values()
-            if not annotation.deleted and annotation.task_key in held and annotation.id not in held[annotation.task_key]
+    def _tell(self, events: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        if not events:
+            return
+        if self._numbered is None:
+            table = tables.events
+            last = select(func.max(table.c.number)).where(self._rows.mine(table))
+            self._numbered = int(self._connection.execute(last).scalar() or 0)
+        rows = [
+            {"number": number, "at": self._now, "kind": kind, "detail": dict(detail)}
+            for number, (kind, detail) in enumerate(events, start=self._numbered + 1)
         ]
-
-    def _mark_lost(self, keys: Iterable[str]) -> int:
-        marked = 0
-        for key in keys:
-            row = and_(tables.tasks.c.campaign == self._campaign, tables.tasks.c.key == key)
-            done = self._connection.execute(update(tables.tasks).where(row, ~tables.tasks.c.lost).values(lost=True))
-            if done.rowcount:
-                self.event("task deleted on the server", {"task": key})
-                marked += 1
-        return marked
+        self._rows.insert(tables.events, rows)
+        self._numbered += len(rows)

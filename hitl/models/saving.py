@@ -19,6 +19,7 @@ import numpy as np
 from hitl.errors import ModelError
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
+_LARGEST_CARD = 64 << 20
 _HASHES = ("weights_sha256", "files_sha256", "card_sha256")
 
 
@@ -97,7 +98,7 @@ def save(
                 _put(fresh / name, content)
             hashes = {"weights_sha256": sha256(body).hexdigest()}
             told = sealed({**plain(card), **hashes, "files_sha256": {name: sha256_of(fresh / name) for name in files}})
-            write(fresh / CARD, (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode())
+            write(fresh / CARD, (json.dumps(told, indent=2) + "\n").encode())
             _swap(fresh, folder)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -179,10 +180,13 @@ def read_card(folder: str | Path) -> dict[str, Any]:
     """The card of a saved model; raises `ModelError` when there is none."""
     path = Path(folder) / CARD
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
+        with path.open("rb") as file:
+            body = file.read(_LARGEST_CARD + 1)
+    except (OSError, ValueError):
         raise ModelError(f"{folder}: holds no saved model ({CARD} is missing); give the folder of one") from None
-    except ValueError:
+    try:
+        card = json.loads(body.decode()) if len(body) <= _LARGEST_CARD else None
+    except (ValueError, RecursionError):
         card = None
     if not isinstance(card, dict) or "kind" not in card or not isinstance(card.get("files_sha256") or {}, dict):
         raise ModelError(f"{path}: is no model card; take the model from its backup, or train it again")
@@ -191,6 +195,7 @@ def read_card(folder: str | Path) -> dict[str, Any]:
 
 def load(folder: str | Path) -> Saved:
     """A saved model; raises `ModelError` when weights, files and card are not those that were saved together."""
+    from safetensors import SafetensorError
     from safetensors.numpy import load as from_bytes
 
     folder = Path(folder)
@@ -200,17 +205,30 @@ def load(folder: str | Path) -> Saved:
     files = card.get("files_sha256") or {}
     for name, wanted in {WEIGHTS: card.get("weights_sha256"), **files}.items():
         path = folder / name
-        if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
+        if not _within(path, folder):
             raise ModelError(f"{path}: is missing; take the model from its backup, or train it again")
         if sha256_of(path) != wanted:
             raise changed(path)
     strange = [path for path in folder.glob("*/**/*") if path.is_file() and str(path.relative_to(folder)) not in files]
     if strange:
         raise ModelError(f"{strange[0]}: the model's card does not name this file; take it away, or restore the model")
-    arrays = from_bytes((folder / WEIGHTS).read_bytes())
+    try:
+        arrays = from_bytes((folder / WEIGHTS).read_bytes())
+    except (SafetensorError, ValueError):
+        raise ModelError(
+            f"{folder / WEIGHTS}: holds no weights; take the model from its backup, or train it again"
+        ) from None
     return Saved(
         folder, arrays, {key: value for key, value in card.items() if key not in _HASHES} | {"files_sha256": files}
     )
+
+
+def _within(path: Path, folder: Path) -> bool:
+    """Whether a file that a card names is there, and not elsewhere by way of `..` or links."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve()) and path.is_file()
+    except (OSError, ValueError, RuntimeError):
+        return False
 
 
 def changed(path: Path) -> ModelError:

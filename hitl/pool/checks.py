@@ -16,14 +16,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hitl.errors import PoolError
-from hitl.pool.columns import Columns, times
+from hitl.errors import ConfigError, PoolError
+from hitl.pool.columns import MODALITIES, MOST_NAME, MOST_TEXT, Columns, times, unreadable
 from hitl.pool.keys import as_array, as_mask, hash_text, repeated
 from hitl.pool.source import Source
 from hitl.types import Bools, Floats, Ints, Keys
 
 READ_ROWS = 1 << 17
 _SHOWN = 3
+_MOST_REACH = 1e15  # sums of such numbers stay finite and exact
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +94,8 @@ def _inspect_part(seen: _Pass, part: int) -> None:
     content = [name for name in (columns.text, columns.media) if name is not None]
     unproven = [] if any(source.surely_filled(part, name) for name in content) else content
     check_ids = columns.id is not None and not source.surely_filled(part, columns.id)
-    raw = dict.fromkeys([*columns.raw(("id", "reach", "received")), *unproven])
+    known = [columns.modality] if columns.modality is not None else []
+    raw = dict.fromkeys([*columns.raw(("id", "reach", "received")), *unproven, *known])
     for start, table, length in _pieces(source, part, list(raw)):
         rows = np.arange(start, start + length, dtype=np.int64)
         place = slice(start, start + length)
@@ -101,15 +103,25 @@ def _inspect_part(seen: _Pass, part: int) -> None:
         seen.keys[place] = hash_text(read["id"])
         if check_ids:
             seen.note(_NO_ID, _blank(read["id"]), start)
+            for reason, bad in unreadable(read["id"], MOST_NAME).items():
+                seen.note(f"id {reason}", bad, start)
+        for name in known:
+            here = pc.is_in(pc.fill_null(table[name].cast(pa.string()), ""), value_set=pa.array(MODALITIES))
+            seen.note(f"{name} is none of {', '.join(filter(None, MODALITIES))}", ~as_mask(here), start)
         if columns.reach is not None:
             views = as_array(read["reach"], np.float64)
             seen.reach[place] = views
             seen.note("reach is missing, negative or not finite", ~(np.isfinite(views) & (views >= 0)), start)
+            seen.note(f"reach is above {_MOST_REACH:g}", np.isfinite(views) & (views > _MOST_REACH), start)
         if columns.received is not None:
             seen.note("received is no time", _no_time(table[columns.received]), start)
         if unproven:
             empty = np.logical_and.reduce([_blank(table[name]) for name in unproven])
             seen.note(f"{' and '.join(unproven)} missing or blank", empty, start)
+            for name in unproven:
+                most = MOST_TEXT if name == columns.text else MOST_NAME
+                for reason, bad in unreadable(table[name].cast(pa.large_string()), most).items():
+                    seen.note(f"{name} {reason}", bad, start)
 
 
 def _pieces(source: Source, part: int, raw: Sequence[str]) -> Iterator[tuple[int, pa.Table, int]]:
@@ -155,7 +167,7 @@ def describe(found: Inspection, source: Source, columns: Columns) -> PoolError:
     parts = []
     for fault in found.faults:
         first = fault.rows[:_SHOWN]
-        ids = ids_of(source, columns, first)
+        ids = _ids_as_they_are(source, columns, first)
         shown = ", ".join(f"row {row} (id {_short(name)})" for row, name in zip(first.tolist(), ids, strict=True))
         more = ", …" if len(fault.rows) > _SHOWN else ""
         parts.append(f"{fault.reason}: {len(fault.rows):,} — {shown}{more}")
@@ -165,9 +177,17 @@ def describe(found: Inspection, source: Source, columns: Columns) -> PoolError:
     )
 
 
+def _ids_as_they_are(source: Source, columns: Columns, rows: Ints) -> list[str]:
+    """The ids on these rows, whatever bytes they hold."""
+    if columns.id is None:
+        return [str(row) for row in rows.tolist()]
+    held = _bytewise(source.take(rows, [columns.id]).cast(pa.schema([(columns.id, pa.large_string())])))
+    return [(each or b"").decode("utf-8", "backslashreplace") for each in held[columns.id].to_pylist()]
+
+
 def ids_of(source: Source, columns: Columns, rows: Ints) -> list[str]:
     """The ids on these rows of the source, "" where there is none."""
-    raw = source.take(rows, [columns.id]) if columns.id is not None and len(rows) else None
+    raw = source.take(rows, [columns.id]) if columns.id is not None else None
     return [name or "" for name in columns.read(raw, rows, ["id"])["id"].to_pylist()]
 
 
@@ -179,14 +199,20 @@ def quarantine(found: Inspection, source: Source, path: Path) -> Path:
     """Write each bad row to a JSONL file with its row number, reasons and content; the file that holds them.
 
     A file that is already there is kept: when it holds the same rows it is the answer, else the new one gets a number.
-    O(bad rows).
+    Raises `ConfigError` when it cannot be written. O(bad rows).
     """
     rows = found.bad_rows
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", encoding="utf-8", delete=False) as file:
-        for start in range(0, len(rows), READ_ROWS):
-            file.writelines(_bad_lines(found.faults, source, rows[start : start + READ_ROWS]))
-    return _place(Path(file.name), path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", encoding="utf-8", delete=False) as file:
+            for start in range(0, len(rows), READ_ROWS):
+                file.writelines(_bad_lines(found.faults, source, rows[start : start + READ_ROWS]))
+        return _place(Path(file.name), path)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no file can have this name"
+        raise ConfigError(
+            f"{str(path)!r}: the {len(rows):,} bad rows cannot be written there ({why}); name another file"
+        ) from None
 
 
 def _bad_lines(faults: Sequence[Fault], source: Source, rows: Ints) -> Iterator[str]:
@@ -194,12 +220,27 @@ def _bad_lines(faults: Sequence[Fault], source: Source, rows: Ints) -> Iterator[
     for fault in faults:
         for at in np.flatnonzero(np.isin(rows, fault.rows)).tolist():
             reasons[at].append(fault.reason)
-    for row, why, item in zip(rows.tolist(), reasons, source.take(rows, source.schema.names).to_pylist(), strict=True):
+    taken = source.take(rows, list(dict.fromkeys(source.schema.names)))
+    for row, why, item in zip(rows.tolist(), reasons, _bytewise(taken).to_pylist(), strict=True):
         kept = {key: _plain(value) for key, value in item.items()}
-        yield json.dumps({"row": row, "reasons": why, "item": kept}, ensure_ascii=False, default=str) + "\n"
+        # In ASCII: no control, bidirectional or broken character of a bad row reaches whoever opens the file.
+        yield json.dumps({"row": row, "reasons": why, "item": kept}, default=str) + "\n"
+
+
+def _bytewise(table: pa.Table) -> pa.Table:
+    """The table with its texts as bytes, which may be anything."""
+    kinds = [
+        field.with_type(pa.large_binary()) if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+        else field
+        for field in table.schema
+    ]  # fmt: skip
+    return table.cast(pa.schema(kinds))
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        text = value[:MOST_TEXT].decode("utf-8", "backslashreplace")
+        return text if len(value) <= MOST_TEXT else f"{text}… ({len(value):,} bytes)"
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -12,13 +12,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hitl.errors import ConfigError
-from hitl.pool.keys import as_array, as_column, as_text
-from hitl.types import Ints
+from hitl.pool.keys import as_array, as_column, as_mask, as_text, holds_zero
+from hitl.types import Bools, Ints
 
 PARTS = ("id", "text", "media", "reach", "region", "language", "modality", "received", "flags")
 """What the columns of a pool are called, whatever they are called in the source."""
 
 NAMES = ("region", "language", "modality")
+MODALITIES = ("text", "image", "video", "audio", "conversation", "pair", "")
+"""What an item can be; a blank is what its columns say."""
+
+MOST_TEXT, MOST_NAME = 1 << 20, 1_000
+"""Bytes of a text, and of an id, a reference or a name: more is no post, and no page shows it."""
+
 _VIDEO = r"(?i)\.(mp4|mov|webm|mkv|avi|m4v)([?#].*)?$"
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -59,6 +65,9 @@ class Columns:
         if settled.text is None and settled.media is None:
             told = ", ".join(repr(name) for name in schema.names[:12])
             raise ConfigError(f"{where}: name the column that holds the content, text=... or media=... (it has {told})")
+        doubled = [name for name in settled.raw(settled.names) if schema.names.count(name) > 1]
+        if doubled:
+            raise ConfigError(f"{where}: the column {doubled[0]!r} stands there twice; rename one of them")
         _check_types(settled, schema, where)
         return settled
 
@@ -127,12 +136,21 @@ def _check_types(columns: Columns, schema: pa.Schema, where: str) -> None:
             if not pa.types.is_null(kind) and not any(test(kind) for test in tests):
                 told = wanted.get(part, "numbers" if part == "flags" else "text")
                 raise ConfigError(f"{where}: column {name!r} ({part}) is of type {kind}; it must be {told}")
+    for name in (*filter(None, (columns.region, columns.language, columns.modality)), *columns.facets):
+        kind = schema.field(name).type
+        if pa.types.is_nested(kind) or _is_bytes(kind):
+            raise ConfigError(f"{where}: column {name!r} is of type {kind}; names must be text, or numbers")
 
 
 def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or kind == pa.string_view())
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    fixed = pa.types.is_fixed_size_binary(kind)
+    return bool(fixed or pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or kind == pa.binary_view())
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -142,6 +160,32 @@ def _is_number(kind: pa.DataType) -> bool:
 def _filled(values: pa.ChunkedArray, kind: pa.DataType | None = None) -> pa.ChunkedArray:
     read = values.cast(kind or pa.string())
     return pc.fill_null(read, "") if read.null_count else read
+
+
+def unreadable(values: pa.ChunkedArray, most: int) -> dict[str, Bools]:
+    """What is wrong with some texts of a column, and which, (n,): too long, not UTF-8, or with a zero character."""
+    found: dict[str, Bools] = {}
+    lengths = as_array(pc.fill_null(pc.binary_length(values), 0), np.int64)
+    if len(lengths) and int(lengths.max()) > most:
+        found[f"is over {most:,} bytes"] = lengths > most
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid:
+        told = [each is None or _is_utf8(each) for each in values.cast(pa.large_binary()).to_pylist()]
+        found["is not UTF-8"] = ~np.array(told, dtype=np.bool_)
+    if any(holds_zero(chunk) for chunk in values.chunks):
+        found["holds a zero character"] = as_mask(
+            pc.fill_null(pc.match_substring(values.cast(pa.large_binary()), b"\0"), False)
+        )
+    return found
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _default(name: str, rows: Ints) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 from hitl.types import Bools, Ints, Keys
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
+_HUGE = 1 << 16
 _SLICES, _TO_SLICE = 4, np.uint64(62)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
@@ -57,12 +59,18 @@ def hash_text(column: pa.Array | pa.ChunkedArray) -> Keys:
     state *= _STEP
     # Every position of the buffer read as the eight bytes that begin there.
     words: Any = np.ndarray(shape=(len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
+    huge = lengths > _HUGE
+    lengths = np.where(huge, 0, lengths)
     longest = int(lengths.max())
     rows: Any = slice(None)
     for at in range(0, longest, 8):
         if at and (lengths[rows] <= at).any():
             rows = np.flatnonzero(lengths > at)
         state[rows] = _absorb(state[rows], words[starts[rows] + at], lengths[rows] - at)
+    # A step costs the same for one row as for all, so that a huge text is hashed by itself.
+    for row in np.flatnonzero(huge).tolist():
+        own = data[starts[row] : int(offsets[row + 1])]
+        state[row] = int.from_bytes(blake2b(own, digest_size=8).digest(), "little")
     return splitmix64(state)
 
 
@@ -90,6 +98,12 @@ def _bytes_of(column: pa.Array) -> tuple[Any, Ints]:
     if last > first:
         data[:-8] = np.frombuffer(data_buffer, dtype=np.uint8, count=last - first, offset=first)
     return data, offsets.astype(np.int64) - first
+
+
+def holds_zero(column: pa.Array) -> bool:
+    """Whether a zero byte stands in any text of a column; told from the buffer, without a look at each row."""
+    data, offsets = _bytes_of(column) if len(column) else (np.empty(0, dtype=np.uint8), np.zeros(1, dtype=np.int64))
+    return bool((data[: int(offsets[-1])] == 0).any())
 
 
 def as_array(column: pa.Array | pa.ChunkedArray, kind: Any) -> Any:

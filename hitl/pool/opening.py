@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +70,13 @@ def _from_hub(source: str) -> Source:
 
 
 def _from_path(path: Path, columns: Columns) -> Source:
-    if not path.exists():
-        raise PoolError(f"{path}: there is no such file; check the path")
-    if path.is_dir():
-        return _from_folder(path)
+    try:
+        if not path.exists():
+            raise PoolError(f"{str(path)!r}: there is no such file; check the path")
+        if path.is_dir():
+            return _from_folder(path)
+    except (OSError, ValueError):  # a name too long, or with half a character
+        raise PoolError(f"{str(path)[:200]!r}: no file can have this name; check the path") from None
     kind = _SUFFIXES.get(path.suffix.lower())
     if kind is None:
         raise PoolError(f"{path}: unknown kind of file; convert it to {', '.join(_SUFFIXES)}")
@@ -87,10 +91,17 @@ def _from_path(path: Path, columns: Columns) -> Source:
             read_jsonl(path, columns) if kind == "jsonl" else read_csv(path, columns, "\t" if kind == "tsv" else ",")
         )
         return TableSource(table, path.name)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeError) as error:
         raise PoolError(
-            f"{path}: cannot be read as {kind} ({type(error).__name__}); write it again, in UTF-8, or mend its suffix"
-        ) from error
+            f"{path}: {_row(error)}cannot be read as {kind} ({type(error).__name__}); write it again, in UTF-8, or "
+            "mend its suffix"
+        ) from None
+
+
+def _row(error: Exception) -> str:
+    """Which row Arrow stumbled over, where it says so; its words may hold content, and are not repeated."""
+    told = re.search(r"[Rr]ow #?(\d+)", str(error))
+    return f"row {told[1]} " if told else ""
 
 
 def _from_folder(path: Path) -> Source:
@@ -99,11 +110,16 @@ def _from_folder(path: Path) -> Source:
         try:
             return _parquet(files, path.name)
         except (pa.ArrowException, OSError) as error:
-            raise PoolError(f"{path}: a Parquet file in it cannot be read ({error}); write it again") from error
+            why = type(error).__name__
+            raise PoolError(f"{path}: a Parquet file in it cannot be read ({why}); write it again") from None
     if (path / "dataset_info.json").exists() or (path / "dataset_dict.json").exists():
         import datasets
 
-        return _from_dataset(datasets.load_from_disk(str(path)), path.name)
+        try:
+            return _from_dataset(datasets.load_from_disk(str(path)), path.name)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            why = type(error).__name__
+            raise PoolError(f"{path}: is no data set that was saved whole ({why}); save it again") from None
     raise PoolError(f"{path}: a folder without *.parquet files; give a file, or a folder of Parquet files")
 
 

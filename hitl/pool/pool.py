@@ -15,10 +15,10 @@ import pyarrow as pa
 from hitl import markup
 from hitl.errors import ConfigError, PoolError
 from hitl.pool.checks import describe, ids_of, inspect, quarantine
-from hitl.pool.columns import NAMES, Columns
+from hitl.pool.columns import MOST_TEXT, NAMES, Columns, unreadable
 from hitl.pool.keys import as_array, as_column, hash_text
 from hitl.pool.opening import open_source
-from hitl.pool.source import PART_ROWS, Source
+from hitl.pool.source import PART_ROWS, ParquetSource, Source
 from hitl.types import Floats, Ints, Keys
 
 
@@ -158,7 +158,15 @@ class Pool:
         """
         wanted, rows = self._wanted(columns), self._rows(positions)
         raw = self.columns.raw(wanted)
-        return self.columns.read(self._source.take(rows, raw) if raw else None, rows, wanted)
+        return self._sound(self.columns.read(self._source.take(rows, raw) if raw else None, rows, wanted), rows)
+
+    def _sound(self, table: pa.Table, rows: Ints) -> pa.Table:
+        """The table; raises `PoolError` for a text that opening did not look at, as statistics proved it present."""
+        if "text" in table.column_names and isinstance(self._source, ParquetSource):
+            for reason, bad in unreadable(table["text"], MOST_TEXT).items():
+                row = int(rows[int(bad.argmax())])
+                raise PoolError(f"pool {self.name!r}, row {row:,}: its text {reason}; mend it, or take the row out")
+        return table
 
     def position_of(self, ids: Sequence[str]) -> Ints:
         """Where these ids are in the pool, (m,); raises `PoolError` naming those that it does not hold.
@@ -241,11 +249,13 @@ class Pool:
             for piece in pieces:
                 length = len(piece) if piece is not None else int(bounds[part + 1]) - row
                 table = self.columns.read(piece, np.arange(row, row + length, dtype=np.int64), wanted)
+                rows: Ints = np.arange(row, row + length, dtype=np.int64)
                 if self._kept is not None:
                     first, last = np.searchsorted(self._kept, [row, row + length])
-                    table = table.take(as_column(self._kept[first:last] - row))
+                    rows = self._kept[first:last]
+                    table = table.take(as_column(rows - row))
                 row += length
-                yield table
+                yield self._sound(table, rows)
 
     def _wanted(self, columns: Sequence[str] | None) -> list[str]:
         unknown = [name for name in columns or () if name not in self.columns.names]

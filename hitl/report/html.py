@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from hitl.history import History
+from hitl.markup import visible
 from hitl.report import text
 from hitl.report.views import View, machine, view
 
@@ -72,7 +73,7 @@ def _environment() -> Environment:
             text.amount,
             text.needed,
         ),
-        *(text.moment, text.figure, text.arm, text.listed, text.known, text.visible, machine),
+        *(text.moment, text.figure, text.arm, text.listed, text.known, visible, machine),
     )
     environment.filters |= {write.__name__: write for write in written}
     environment.filters |= {"prose": _prose, "language": _language, "interval": _interval}
@@ -83,7 +84,7 @@ def _shown(value: Any) -> Any:
     """The last gate before escaping: no string reaches the page with invisible characters in it."""
     from markupsafe import Markup
 
-    return text.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _prose(words: str) -> Any:

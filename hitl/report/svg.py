@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
+from hitl.markup import visible
 from hitl.report.drawing import STYLE, THEME, TIP, told
-from hitl.report.text import visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
 from hitl.history import EstimateRow
+from hitl.markup import visible
 
 UNKNOWN = "not known yet"
 NONE = "–"
@@ -37,56 +36,7 @@ _ARMS = {
     "gold": "gold",
     "escalation": "escalation",
 }
-_VISIBLE_FORMATS = {*range(0x0600, 0x0606), 0x06DD, 0x070F, 0x08E2}  # drawn signs that Unicode files under "format"
-_JOINERS = {0x200C, 0x200D}  # Persian, Hindi and emoji need them; between plain letters they hide something
-_LOOKS_EMPTY = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0}
-_MARKS_IN_A_ROW = 4
 _FORMULA = re.compile(r"\s*[=+\-@|]")
-
-
-def visible(text: str, limit: int = 5000) -> str:
-    """`text` with every control, bidirectional and invisible character shown as its code, cut to `limit` characters.
-
-    Line feeds stay. More than four combining marks in a row are counted instead of drawn. Time and memory are O(limit).
-    Ranges: Unicode Standard Annex 9 (bidirectional text) and Technical Report 36 (security considerations).
-
-    >>> visible("safe\\u202eexe.txt")
-    'safe⟨U+202E⟩exe.txt'
-    >>> visible("a long name", 8)
-    'a long …'
-    """
-    cut = text if len(text) <= limit else text[: max(limit - 1, 0)] + "…"
-    return "".join(_shown(cut))
-
-
-def _shown(text: str) -> Iterator[str]:
-    marks = 0
-    for index, character in enumerate(text):
-        if unicodedata.category(character) in ("Mn", "Me"):
-            marks += 1
-            if marks > _MARKS_IN_A_ROW and ord(character) not in _LOOKS_EMPTY:
-                continue
-        elif marks:
-            if marks > _MARKS_IN_A_ROW:
-                yield f"⟨+{marks - _MARKS_IN_A_ROW} marks⟩"
-            marks = 0
-        yield f"⟨U+{ord(character):04X}⟩" if _hidden(text, index) else character
-    if marks > _MARKS_IN_A_ROW:
-        yield f"⟨+{marks - _MARKS_IN_A_ROW} marks⟩"
-
-
-def _hidden(text: str, index: int) -> bool:
-    character = text[index]
-    code = ord(character)
-    if character == "\n" or code in _VISIBLE_FORMATS:
-        return False
-    if code in _JOINERS:
-        return text[index - 1 : index].isascii() or text[index + 1 : index + 2].isascii()
-    return (
-        code in _LOOKS_EMPTY
-        or unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-        or (unicodedata.category(character) == "Zs" and code not in (0x20, 0xA0, 0x202F, 0x3000))
-    )
 
 
 def name(text: str, limit: int = 60) -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hitl.history import Confusion, EstimateRow, History, PickRow, RoundRow
+from hitl.report.persons import hints, people, tampering
 from hitl.report.story import find, headline, next_steps, verdict
 from hitl.report.text import figure, known
 
 View = dict[str, Any]
 
 TOP_PICKS = 12
-MOST_PEOPLE = 100
 MOST_LABELS = 15
 MOST_ARMS = 8
 MOST_LINES = 40
@@ -44,7 +43,9 @@ def view(history: History) -> View:
         "yields": yields(latest),
         "stop": stop(history, latest),
         "answers": answers(history, latest),
-        "people": people(rounds),
+        "people": people(history),
+        "hints": hints(history),
+        "tampering": tampering(history),
         "totals": totals(rounds),
     }
 
@@ -195,23 +196,6 @@ def answers(history: History, rounds: Sequence[RoundRow]) -> View | None:
     counts = [(row, [row["labels"].get(name, 0) for name in labels]) for row in rounds]
     lines = [(row, found[:MOST_LABELS], sum(found[MOST_LABELS:])) for row, found in counts]
     return {"labels": labels[:MOST_LABELS], "more": len(labels) > MOST_LABELS, "outs": outs[:8], "lines": lines}
-
-
-def people(rounds: Sequence[RoundRow]) -> View | None:
-    """The latest round's people by pseudonym, in alphabetical order: no ranking, least of all by speed."""
-    for row in reversed(rounds):
-        if row["people"]:
-            ranked = sorted(row["people"], key=lambda person: _natural(person["worker"]))
-            before = [person for other in rounds for person in other["people"]]
-            total: dict[str, int] = {}
-            for person in before:
-                total[person["worker"]] = total.get(person["worker"], 0) + person["answers"]
-            return {"round": row, "rows": ranked[:MOST_PEOPLE], "of": len(ranked), "total": total}
-    return None
-
-
-def _natural(text: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d{1,9})", text)]
 
 
 def totals(rounds: Sequence[RoundRow]) -> View:

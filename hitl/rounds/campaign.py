@@ -10,23 +10,28 @@ from pathlib import Path
 from hitl.compute import Compute, here
 from hitl.connectors import Connector
 from hitl.errors import CampaignError, ConfigError, ServerUnreachable
-from hitl.history import History, read_estimate
+from hitl.history import History, TamperRow, read_estimate
 from hitl.ledger import Ledger
 from hitl.ledger.ledger import Clock, utc_now
 from hitl.markup import paragraph, table
+from hitl.metrics.tampering import KINDS, tampering
 from hitl.models import Model
 from hitl.policy import Policy
 from hitl.pool import Pool
 from hitl.report import rounds_table
 from hitl.report import write as write_report
-from hitl.rounds.collect import ask, in_hand, mirror, pull, push, unanswered
+from hitl.rounds.asking import ask, push
+from hitl.rounds.collect import in_hand, mirror, pull, unanswered
 from hitl.rounds.learn import fit, measure, resolve
 from hitl.rounds.pick import select
+from hitl.rounds.reconcile import reconcile
+from hitl.rounds.rescore import Rescored, rescore
 from hitl.rounds.round import Metrics, Round, Status
 from hitl.rounds.tell import history
 from hitl.rounds.walk import Done, Walk
 from hitl.sampling.plan import Plan
-from hitl.types import Comparison, Progress, Selection, silent
+from hitl.tasks import FormName
+from hitl.types import Comparison, Difference, Progress, Selection, silent
 
 Step = Callable[[Walk, int], Done | None]
 
@@ -40,6 +45,9 @@ STEPS: dict[str, Step] = {
     "measure": measure,
 }
 """One item's walk. A step with no row in the ledger has not happened; resuming runs the steps that have none."""
+
+LAST = list(STEPS)[-1]
+"""The step with which a round is completed."""
 
 
 class Campaign:
@@ -64,22 +72,22 @@ class Campaign:
         clock: Clock = utc_now,
         progress: Progress = silent,
         compute: Compute | None = None,
+        form: FormName | None = None,
     ) -> None:
         if not name or any(mark in name for mark in "/\\\n"):
             raise ConfigError(f"campaign {name!r}: the name must be one line without slashes")
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.ledger = ledger or Ledger(self.folder / "ledger.db", name, clock=clock)
-        self.walk = Walk(
-            name, policy, pool, model, plan or Plan(), connector, self.ledger, self.folder, progress, compute or here()
-        )
+        edges = (connector, self.ledger, self.folder, progress, compute or here())
+        self.walk = Walk(name, policy, pool, model, plan or Plan(), *edges, question=form)
         self.clock = clock
 
     def run(self, *, wait: float | None = None) -> Status:
         """Go on to the next point where people must work, or to the end; with `wait` (seconds), keep looking."""
         while True:
             try:
-                for _ in self:
+                for _ in self._walk_on():
                     pass
             except ServerUnreachable:
                 # people are at work for days: a server that is restarted meanwhile is no reason to give up
@@ -94,16 +102,21 @@ class Campaign:
             time.sleep(wait)
 
     def __iter__(self) -> Iterator[Round]:
-        with self._alone():
+        return map(self.round, self._walk_on())
+
+    def _walk_on(self) -> Iterator[int]:
+        """The numbers of the rounds, as they are completed; those on record are not read."""
+        with self._alone(), self.ledger.alone():
             self.walk.check()
+            completed = self.ledger.completed(LAST)
             for number in range(self.walk.plan.rounds + 1):
-                if not self._completed(number):
+                if number not in completed:
                     self._open_project()
                     arrived = self._advance(number)
                     self.report()
                     if not arrived:
                         return
-                yield self.round(number)
+                yield number
 
     def _advance(self, number: int) -> bool:
         """Run the steps of a round that have no row yet; False where people must still work."""
@@ -142,7 +155,7 @@ class Campaign:
             )
 
     def _completed(self, number: int) -> bool:
-        return self.ledger.step(number, list(STEPS)[-1]) is not None
+        return self.ledger.step(number, LAST) is not None
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -162,8 +175,34 @@ class Campaign:
 
     def pull(self) -> int:
         """Mirror what people did until now, without going on; how many annotations changed."""
-        self._open_project()
-        return mirror(self.walk, self.walk.connector.pull(self.ledger.cursor))
+        # Of two pulls at once, the older could be written over the newer.
+        with self._alone(), self.ledger.alone():
+            self._open_project()
+            return mirror(self.walk, self.walk.connector.pull(self.ledger.cursor))
+
+    def rescore(self) -> Rescored:
+        """Learn from the answers so far, and serve the open tasks in the order of that model; see `rescore`."""
+        with self._at_work() as number:
+            return rescore(self.walk, number)
+
+    def reconcile(self, *, mend: bool = True) -> tuple[Difference, ...]:
+        """Lay record and server side by side, and mend what differs; see `reconcile`."""
+        with self._at_work():
+            return reconcile(self.walk, mend=mend)
+
+    @contextmanager
+    def _at_work(self) -> Iterator[int]:
+        """The number of the round that is under way, with the record ours alone and the project open."""
+        rounds = self.ledger.rounds()
+        if not rounds:
+            raise CampaignError(f"campaign {self.walk.campaign}: no round has begun; call `hitl run` first")
+        with self._alone(), self.ledger.alone():
+            self._open_project()
+            yield rounds[-1]["round"]
+
+    def tampering(self) -> list[TamperRow]:
+        """Who changed or deleted whose work, the gravest first, from the record alone."""
+        return tampering(self.ledger.events(*KINDS))
 
     def round(self, number: int) -> Round:
         """A completed round; raises `CampaignError` when it is not."""
@@ -181,13 +220,13 @@ class Campaign:
             audit=Metrics(tuple(self.ledger.metrics(number, "audit"))),
             comparison=comparison or None,
             model_id=model["model_id"] if model else "",
-            labels_so_far=sum(r.labels is not None for r in self.ledger.resolutions(number)),
+            labels_so_far=(self.ledger.step(number, "resolve") or {}).get("resolved", 0),
         )
 
     @property
     def rounds(self) -> list[Round]:
         """The completed rounds."""
-        return [self.round(row["round"]) for row in self.ledger.rounds() if self._completed(row["round"])]
+        return [self.round(number) for number in self.ledger.completed(LAST)]
 
     @property
     def status(self) -> Status:
@@ -204,13 +243,21 @@ class Campaign:
         if self.ledger.step(number, "push") is None or self.ledger.step(number, "pull") is not None:
             return Status("running", f"round {number} of {last} is on its way", number, next_steps=("hitl run",))
         tasks = in_hand(self.walk, number)
-        left = len(unanswered(tasks, self.ledger.annotations(), self.ledger.lost_tasks()))
+        left = len(unanswered(self.walk, tasks))
         sentence = f"round {number} of {last} waits for people: {len(tasks) - left:,} of {len(tasks):,} tasks answered"
         return Status("waiting", sentence, number, len(tasks), len(tasks) - left, ("answer the tasks", "hitl run"))
 
     def history(self) -> History:
         """Everything that is told about the campaign, as plain values."""
-        return history(self.walk, self.status, self.clock().isoformat(timespec="seconds"))
+        return history(self.walk, self.status, self._now)
+
+    def brief(self) -> History:
+        """What `hitl status` shows: the rounds by their figures, and the last one whole."""
+        return history(self.walk, self.status, self._now, whole=False)
+
+    @property
+    def _now(self) -> str:
+        return self.clock().isoformat(timespec="seconds")
 
     def report(self) -> Path:
         """Write `report.html` and `report.json` into the campaign's folder; the page's path."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 from hitl.deciding import decide
 from hitl.errors import CampaignError
 from hitl.history import ComparisonRow, comparison_row, estimate_row
-from hitl.labels.settle import WorkerEstimate, answer_table, settle
+from hitl.labels.settle import NO_GOLD, WorkerEstimate, answer_table, settle
+from hitl.labels.spans import settled_spans
 from hitl.ledger import Writer
 from hitl.metrics.agreement import krippendorff_alpha
 from hitl.metrics.compare import compare
@@ -23,7 +25,7 @@ from hitl.models import Fitted
 from hitl.policy import Policy
 from hitl.rounds.stopping import audited_cost, steadiness
 from hitl.rounds.walk import Done, Walk
-from hitl.types import Estimate, Resolution, Targets
+from hitl.types import Annotation, Estimate, Resolution, Spans, Targets, Task
 
 POOL_SAMPLE = 20_000
 """Items of the pool on which thresholds are set."""
@@ -31,24 +33,50 @@ POOL_SAMPLE = 20_000
 
 def resolve(walk: Walk, number: int) -> Done:
     """Settle every item asked so far: what later answers say about a reviewer changes earlier items, too."""
+    settled, people = _settle(walk)
+    labelled = sum(resolution.labels is not None for resolution in settled)
+    workers = [_worker(estimate) for estimate in people]
+    output = {"resolved": labelled, "unresolved": len(settled) - labelled, "workers": workers}
+    return Done(output, lambda writer: writer.add_resolutions(number, settled))
+
+
+def settle_now(walk: Walk) -> list[Resolution]:
+    """What all the answers so far amount to, item by item, read under the present policy."""
+    return _settle(walk)[0]
+
+
+def _settle(walk: Walk) -> tuple[list[Resolution], tuple[WorkerEstimate, ...]]:
+    """The resolution of every item asked, and what the answers under the present policy say of the people.
+
+    Gold reads as the pool says now; answers under earlier policies are settled by their own, and then read anew.
+    """
     annotations = walk.ledger.annotations()
-    by_version: dict[str, list[Any]] = defaultdict(list)
+    by_version: dict[str, list[Task]] = defaultdict(list)
     for task in walk.ledger.tasks():
         by_version[task.policy_version].append(task)
-    texts = walk.ledger.policies()
+    texts, gold = walk.ledger.policies(), walk.gold.known
     settled: dict[str, Resolution] = {}
-    workers: list[Any] = []
+    workers: tuple[WorkerEstimate, ...] = ()
     for version, tasks in by_version.items():
-        policy = walk.policy if version == walk.policy.version else Policy.parse(texts[version], f"policy v{version}")
+        now = version == walk.policy.version
+        policy = walk.policy if now else Policy.parse(texts[version], f"policy v{version}")
         settlement = settle(
-            annotations, tasks, policy, resolver=walk.plan.resolver, min_confidence=walk.plan.min_confidence
+            annotations,
+            tasks,
+            policy,
+            resolver=walk.plan.resolver,
+            min_confidence=walk.plan.min_confidence,
+            gold=gold if now else NO_GOLD,
         )
         regions = {task.item_id: task.region for task in tasks}
         settled |= {r.item_id: _under(walk.policy, policy, r, regions[r.item_id]) for r in settlement.resolutions}
-        workers = [_worker(worker) for worker in settlement.workers] if version == walk.policy.version else workers
-    labelled = sum(resolution.labels is not None for resolution in settled.values())
-    output = {"resolved": labelled, "unresolved": len(settled) - labelled, "workers": workers}
-    return Done(output, lambda writer: writer.add_resolutions(number, settled.values()))
+        workers = settlement.workers if now else workers
+    return [_known(resolution, gold) for resolution in settled.values()], workers
+
+
+def _known(resolution: Resolution, gold: Mapping[str, tuple[str, ...]]) -> Resolution:
+    labels = gold.get(resolution.item_id)
+    return resolution if labels is None else replace(resolution, labels=labels, confidence=1.0, method="gold")
 
 
 def _worker(estimate: WorkerEstimate) -> dict[str, Any]:
@@ -62,10 +90,14 @@ def _under(now: Policy, then: Policy, resolution: Resolution, region: str) -> Re
     return replace(resolution, labels=labels, method=resolution.method if labels is not None else "stale policy")
 
 
-def training_set(walk: Walk, number: int) -> Targets:
-    """What a round's model learns from: settled items outside the benchmark, weighted by their confidence."""
+def training_set(walk: Walk, number: int, settled: Sequence[Resolution] | None = None) -> Targets:
+    """What a round's model learns from: settled items outside the benchmark, weighted by their confidence.
+
+    `settled` are the round's own resolutions when left out. Gold is learned from as well.
+    """
     benchmark = walk.benchmark_items()
-    usable = [r for r in walk.ledger.resolutions(number) if r.labels is not None and r.item_id not in benchmark]
+    found = walk.ledger.resolutions(number) if settled is None else settled
+    usable = [r for r in found if r.labels is not None and r.item_id not in benchmark]
     if not usable:
         raise CampaignError(
             f"campaign {walk.campaign}, round {number}: no item has been settled, so there is nothing to learn from; "
@@ -78,7 +110,18 @@ def training_set(walk: Walk, number: int) -> Targets:
         labels=walk.policy.names,
         weights=np.array([r.confidence for r in usable]),
         stands_for=np.array([drawn.get(r.item_id, 0.0) for r in usable]),
+        spans=_spans(walk, usable) if walk.form.name == "timeline" else None,
     )
+
+
+def _spans(walk: Walk, settled: Sequence[Resolution]) -> Spans:
+    """Where in their videos people marked what was settled."""
+    items = {task.key: task.item_id for task in walk.ledger.tasks() if task.queue != "exam"}
+    said: dict[str, list[Annotation]] = defaultdict(list)
+    for annotation in walk.ledger.annotations():
+        if annotation.task_key in items:
+            said[items[annotation.task_key]].append(annotation)
+    return settled_spans(said, settled, walk.policy.names)
 
 
 def _stands_for(walk: Walk, number: int) -> dict[str, float]:
@@ -98,7 +141,18 @@ def _stands_for(walk: Walk, number: int) -> dict[str, float]:
 
 def fit(walk: Walk, number: int) -> Done:
     """Train on what is settled, and keep the model under its content's hash."""
-    targets = training_set(walk, number)
+    fitted, items = fit_model_on(walk, number, walk.ledger.resolutions(number), "fit")
+    folder = f"models/{fitted.model_id}"
+    fitted.save(walk.folder / folder)
+    return Done(
+        {"model_id": fitted.model_id, "training_items": items},
+        lambda writer: writer.add_model(number, fitted.model_id, folder, dict(fitted.card)),
+    )
+
+
+def fit_model_on(walk: Walk, number: int, settled: Sequence[Resolution], step: str) -> tuple[Fitted, int]:
+    """A model of what is settled, with the chance of one step of a round; and how many items it learned from."""
+    targets = training_set(walk, number, settled)
     card = {
         "campaign": walk.campaign,
         "round": number,
@@ -108,23 +162,17 @@ def fit(walk: Walk, number: int) -> Done:
         "training_items": len(targets),
     }
     fitted = walk.model.fit(
-        walk.features, targets, walk.rng(number, "fit"), multi_label=walk.policy.multi_label, card=card
+        walk.features, targets, walk.rng(number, step), multi_label=walk.policy.multi_label, card=card
     )
-    fitted = _deciding(walk, number, fitted)
-    folder = f"models/{fitted.model_id}"
-    fitted.save(walk.folder / folder)
-    return Done(
-        {"model_id": fitted.model_id, "training_items": len(targets)},
-        lambda writer: writer.add_model(number, fitted.model_id, folder, dict(fitted.card)),
-    )
+    return _deciding(walk, number, fitted, settled), len(targets)
 
 
-def _deciding(walk: Walk, number: int, fitted: Fitted) -> Fitted:
+def _deciding(walk: Walk, number: int, fitted: Fitted, settled: Sequence[Resolution]) -> Fitted:
     """The model with thresholds at which it gives each label as often as the draws so far say it occurs.
 
     The audit draws and the random arms say it, never the benchmark: its figures must owe nothing to its labels.
     """
-    draws = _draws(walk, number)
+    draws = _draws(walk, number, settled)
     if not draws:
         return fitted
     predicted = fitted.predict(walk.features.take(walk.sample(number, POOL_SAMPLE)))
@@ -132,11 +180,15 @@ def _deciding(walk: Walk, number: int, fitted: Fitted) -> Fitted:
     return fitted.with_thresholds(pooled_prevalence(draws, prior), predicted.proba)
 
 
-def _draws(walk: Walk, number: int) -> list[Drawn]:
-    """The settled part of each round's audit draw and random arm, with what was settled before it."""
-    benchmark = walk.benchmark_items()
-    settled = {r.item_id: r for r in walk.ledger.resolutions(number) if r.labels is not None}
-    pool = int(walk.eligible(number).sum()) + len(walk.asked_positions()) - len(benchmark)
+def _draws(walk: Walk, number: int, resolutions: Sequence[Resolution]) -> list[Drawn]:
+    """The settled part of each round's audit draw and random arm, with what was settled before it.
+
+    The pool that they speak for is that without benchmark and gold.
+    """
+    apart = walk.benchmark_items().keys() | walk.gold.known.keys()
+    settled = {r.item_id: r for r in resolutions if r.labels is not None and r.item_id not in apart}
+    asked = sum(task.item_id not in apart and not task.queue for task in walk.ledger.tasks())
+    pool = int(walk.eligible(number).sum()) + asked
     before: list[Resolution] = []
     draws = []
     for earlier in range(number + 1):
@@ -146,7 +198,7 @@ def _draws(walk: Walk, number: int) -> list[Drawn]:
             mine = [pick for pick in picks if pick.arm == arm]
             y = walk.one_hot([settled[pick.item_id] for pick in mine])
             draws.append(Drawn(y, np.array([pick.inclusion or 1.0 for pick in mine]), known, len(before), pool))
-        before += [settled[pick.item_id] for pick in picks if pick.item_id not in benchmark]
+        before += [settled[pick.item_id] for pick in picks]
     return [draw for draw in draws if len(draw.y)]
 
 
@@ -213,6 +265,11 @@ def labelled_sample(walk: Walk, number: int, drawn: dict[str, float], fitted: Fi
 
 
 def agreement(walk: Walk, number: int, rng: np.random.Generator) -> Estimate:
-    """Krippendorff's alpha of the round's answers; unsure and skipped ones are missing data."""
-    tasks = [task for task in walk.ledger.tasks(number) if task.policy_version == walk.policy.version]
+    """Krippendorff's alpha of the round's answers; unsure and skipped ones are missing data.
+
+    Gold is left out, where people were to show that they know what is right, and what was asked in other queues.
+    """
+    version, gold = walk.policy.version, walk.gold.known
+    asked = [task for task in walk.ledger.tasks(number) if task.policy_version == version and not task.queue]
+    tasks = [task for task in asked if task.item_id not in gold]
     return krippendorff_alpha(answer_table(walk.ledger.annotations(number), tasks, walk.policy), rng)

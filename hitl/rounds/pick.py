@@ -15,6 +15,7 @@ from hitl.compute.survey import Survey
 from hitl.models import Fitted
 from hitl.rounds.walk import Done, Walk
 from hitl.sampling.aims import Standing, aims
+from hitl.sampling.gold import gold_picks
 from hitl.sampling.keywords import policy_keywords
 from hitl.sampling.known import direction, know
 from hitl.sampling.mix import Yield, adapted, rarity
@@ -33,8 +34,23 @@ def select(walk: Walk, number: int) -> Done:
     """Pick the round's items: by the last model's scan of the pool, or by keywords, clusters and chance without one."""
     fitted = walk.fitted(number - 1)
     selection = _seed(walk, number) if fitted is None else _active(walk, number, fitted)
-    output = {"arms": selection.by_arm(), "pool": dict(selection.pool_stats), "unreadable": walk.tell_unreadable()}
-    return Done(output, lambda writer: writer.add_picks(number, selection.picks))
+    gold = _gold(walk, number, selection)
+    output = {
+        "arms": {**selection.by_arm(), **({"gold": len(gold)} if gold else {})},
+        "pool": dict(selection.pool_stats),
+        "unreadable": walk.tell_unreadable(walk.broken()),
+        "gold_missing": walk.plan.gold_count(number) - len(gold),
+    }
+    return Done(output, lambda writer: writer.add_picks(number, (*selection.picks, *gold)))
+
+
+def _gold(walk: Walk, number: int, selection: Selection) -> list[Pick]:
+    """Gold items that nobody was asked about yet, the exam's left out, served as the round's other picks are."""
+    free = walk.in_play(number)
+    free[np.concatenate([walk.spent(), walk.exam])] = False
+    fresh = walk.gold.fresh(free, walk.strata[0], walk.seed(number, "gold"))
+    others = np.array([pick.score for pick in selection.picks if pick.arm != "relabel"])
+    return gold_picks(fresh, walk.plan.gold_count(number), others, walk.pool.ids, walk.strata[1])
 
 
 def _seed(walk: Walk, number: int) -> Selection:
@@ -74,12 +90,12 @@ def _active(walk: Walk, number: int, fitted: Fitted) -> Selection:
     survey = Survey.of(walk.pool, walk.plan.strata)
     job = Job(
         plan=walk.plan,
-        aims=aims(walk.plan, _standing(walk, learned), shares),
+        aims=aims(walk.plan, standing(walk, learned), shares),
         strata=walk.strata[1],
         stakes=survey.stakes(walk.policy),
         seed=walk.seed(number, "select"),
     )
-    known = _known(walk, number, learned)
+    known = known_places(walk, number, learned)
     found = _scan(walk, number, fitted, job, known, survey)
     asked = walk.asked_positions()
     embeddings = walk.features.embeddings
@@ -94,7 +110,8 @@ def _active(walk: Walk, number: int, fitted: Fitted) -> Selection:
 def _again(walk: Walk, number: int, fitted: Fitted, learned: Sequence[Resolution]) -> list[Pick]:
     """Second opinions on what is settled under the present policy, by the plan's share."""
     count = walk.plan.counts()["relabel"]
-    current = [r for r in learned if r.policy_version == walk.policy.version] if count else []
+    final = ("gold", "review")
+    current = [r for r in learned if r.policy_version == walk.policy.version and r.method not in final] if count else []
     if not current:
         return []
     at = walk.positions(r.item_id for r in current)
@@ -114,8 +131,7 @@ def _scan(walk: Walk, number: int, fitted: Fitted, job: Job, known: Known | None
     if not walk.compute.travels:
         here = ScanPool(walk, fitted, viewer, job, known, walk.eligible(number), label)
         return walk.compute.run(here, walk.progress).result()
-    taken = np.concatenate([walk.asked_positions(), walk.features.unreadable.positions])
-    asked = Eligible(np.sort(walk.pool.keys[taken]), walk.plan.replay, number)
+    asked = Eligible(np.sort(walk.pool.keys[walk.barred()]), walk.plan.replay, number)
     judge = Judge.with_model(walk.features.reader, fitted)
     there = ScanShards(Shards.of(walk.pool), survey, viewer, job, judge, asked, known, label)
     return walk.compute.run(there, walk.progress).result()
@@ -182,13 +198,14 @@ def _reading(walk: Walk, fitted: Fitted) -> Reading:
     )
 
 
-def _standing(walk: Walk, learned: Sequence[Resolution]) -> Standing:
+def standing(walk: Walk, learned: Sequence[Resolution]) -> Standing:
+    """How often each violating label has been found among what is learned from."""
     counts = Counter(label for r in learned for label in r.labels or ())
     violating = [label.name for label in walk.policy.labels if label.violating]
     return Standing({name: counts[name] for name in violating}, len(learned), walk.pool.columns.reach is not None)
 
 
-def _known(walk: Walk, number: int, learned: Sequence[Resolution]) -> Known | None:
+def known_places(walk: Walk, number: int, learned: Sequence[Resolution]) -> Known | None:
     """What the campaign knows of the space of embeddings: labelled items, and positives with the policy's exemplars."""
     embeddings = walk.features.embeddings
     if embeddings is None:
@@ -225,7 +242,7 @@ def yields(walk: Walk, number: int, settled: Sequence[Resolution]) -> list[Yield
         gain = (comparison or {}).get("difference", {}).get("value") or 0.0
         by_arm: dict[str, list[float]] = defaultdict(list)
         for pick in walk.ledger.picks(before):
-            if pick.item_id in labels:
+            if pick.item_id in labels and pick.arm != "gold":
                 worth = [rare[label] for label in labels[pick.item_id] if label in violating]
                 by_arm[pick.arm].append(max(worth, default=0.0))
         found += [Yield(before, arm, len(worth), sum(worth), gain) for arm, worth in by_arm.items()]

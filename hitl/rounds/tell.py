@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 import hitl
 from hitl.history import History, LabelRow, PickRow, RoundRow, YieldRow, estimate_row, read_estimate
-from hitl.labels.voices import latest
+from hitl.labels.voices import is_answer, latest
 from hitl.metrics.operations import operations
+from hitl.metrics.tampering import KINDS, tampering
+from hitl.rounds.brief import brief
 from hitl.rounds.collect import unanswered
+from hitl.rounds.people import people
 from hitl.rounds.round import Status
 from hitl.rounds.stopping import left_over, stopping
+from hitl.rounds.tabs import FAILED
 from hitl.rounds.walk import UNREADABLE, Walk
 from hitl.sampling.why import explain
 from hitl.types import Annotation, Pick, Resolution
@@ -26,11 +30,17 @@ SHOWN = 24
 HEADLINE = "macro_f1"
 
 
-def history(walk: Walk, status: Status, now: str) -> History:
-    """The whole campaign; O(picks) values, and one read of the pool's reach and facets."""
+def history(walk: Walk, status: Status, now: str, *, whole: bool = True) -> History:
+    """The whole campaign; O(picks) values, and one read of the pool's reach and facets.
+
+    Not `whole`, it tells the last round alone of its picks, people and answers, and extrapolates nothing: what it takes
+    then does not grow with the rounds before.
+    """
     policy, pool = walk.policy, walk.pool
     plan = walk.plan.model_dump(mode="json")
-    rounds = [_round(walk, row["round"]) for row in walk.ledger.rounds()]
+    begun = [row["round"] for row in walk.ledger.rounds()]
+    rounds = [] if whole else brief(walk)[:-1]
+    rounds += [_round(walk, number) for number in begun[len(rounds) :]]
     return History(
         campaign=walk.campaign,
         hitl_version=hitl.__version__,
@@ -59,7 +69,9 @@ def history(walk: Walk, status: Status, now: str) -> History:
         connector={"kind": walk.connector.kind, "url": walk.ledger.project},
         headline=HEADLINE,
         rounds=rounds,
-        stopping=stopping(rounds, HEADLINE, plan.get("target"), walk.rng(len(rounds), "stopping")),
+        people=people(walk, walk.ledger.annotations()) if whole else [],
+        tampering=tampering(walk.ledger.events(*KINDS)) if whole else [],
+        stopping=stopping(rounds if whole else [], HEADLINE, plan.get("target"), walk.rng(len(rounds), "stopping")),
     )
 
 
@@ -77,7 +89,32 @@ def _next_steps(walk: Walk, status: Status, rounds: Sequence[RoundRow]) -> list[
             f"Items that the model could not read: {unreadable:,}. They are not picked, and no figure counts them; "
             f"{UNREADABLE} in the campaign's folder says why."
         )
+    steps += _amiss(walk)
     return steps + (_after(rounds[-1], status.state == "done") if rounds else [])
+
+
+def _amiss(walk: Walk) -> list[str]:
+    """What people could not be asked, or shown, as the plan has it."""
+    steps = []
+    broken = len(walk.broken())
+    if broken:
+        steps.append(
+            f"Items that people could not be shown: {broken:,}. They are not asked, and no figure counts them; "
+            f"{UNREADABLE} in the campaign's folder says why."
+        )
+    picked = [walk.ledger.step(row["round"], "select") for row in walk.ledger.rounds()]
+    missing = next((int(output.get("gold_missing", 0)) for output in reversed(picked) if output), 0)
+    if missing:
+        steps.append(
+            f"Gold items that the last round lacks: {missing:,}. All others were asked: add known labels to the column "
+            f"`{walk.plan.gold_column}` of a new pool, or lower `plan.gold`."
+        )
+    untidy = walk.ledger.events(FAILED)
+    if untidy:
+        steps.append(
+            f"The tabs of the project could not be set up ({untidy[0]['detail']['why']}); nothing else hangs on them."
+        )
+    return steps
 
 
 def _unreadable(walk: Walk) -> int:
@@ -144,17 +181,21 @@ class _Record:
 def _round(walk: Walk, number: int) -> RoundRow:
     ledger = walk.ledger
     row = next(row for row in ledger.rounds() if row["round"] == number)
-    tasks = ledger.tasks(number)
-    asked = {task.item_id for task in tasks}
-    settled = {r.item_id: r for r in ledger.resolutions(number)}
-    record = _Record(ledger.picks(number), ledger.annotations(number), settled, ledger.steps(number))
+    tasks = [task for task in ledger.tasks(number) if task.queue != "exam"]
+    stream = {task.key: task.item_id for task in tasks if not task.queue}
+    asked = set(stream.values())
+    picks = ledger.picks(number)
+    settled = {r.item_id: r for r in ledger.resolutions(number, items=asked.union(pick.item_id for pick in picks))}
+    record = _Record(picks, ledger.annotations(number), settled, ledger.steps(number))
     mine = [settled[item] for item in asked if item in settled]
-    left = len(unanswered(tasks, record.annotations, ledger.lost_tasks()))
+    left = len(unanswered(walk, tasks))
     measured, scanned = record.output("measure"), record.output("select").get("pool", {})
     alphas = ledger.metrics(number, "agreement")
     told = record.output("resolve").get("workers", [])
     accuracy = {worker["worker"]: read_estimate(worker["accuracy"]) for worker in told}
-    work = operations(latest(record.annotations), mine, accuracy=accuracy, cost_per_hour=walk.plan.cost_per_hour)
+    done = latest(record.annotations)
+    among = {one.id for one in done if one.task_key in stream and is_answer(one)}
+    work = operations(done, _by_peers(mine, among), accuracy=accuracy, cost_per_hour=walk.plan.cost_per_hour)
     model, before = ledger.model(number), ledger.model(number - 1)
     return RoundRow(
         round=number,
@@ -180,7 +221,7 @@ def _round(walk: Walk, number: int) -> RoundRow:
         unresolved=sum(r.labels is None for r in mine),
         outs=dict(sum((Counter(r.outs) for r in mine), Counter[str]())),
         training_items=record.output("fit").get("training_items", 0),
-        labels_so_far=sum(r.labels is not None for r in settled.values()),
+        labels_so_far=record.output("resolve").get("resolved", 0),
         benchmark=[estimate_row(estimate) for estimate in ledger.metrics(number, "benchmark")],
         audit=[estimate_row(estimate) for estimate in ledger.metrics(number, "audit")],
         comparison=measured.get("comparison"),
@@ -198,11 +239,17 @@ def _round(walk: Walk, number: int) -> RoundRow:
     )
 
 
+def _by_peers(resolutions: Sequence[Resolution], among: set[str]) -> list[Resolution]:
+    """Resolutions with the answers that people are compared by: gold is no comparison, and a senior no peer."""
+    peers = [resolution for resolution in resolutions if resolution.method != "gold"]
+    return [replace(one, annotations=tuple(id_ for id_ in one.annotations if id_ in among)) for one in peers]
+
+
 def _yields(walk: Walk, record: _Record) -> dict[str, YieldRow]:
-    """What each arm's picks came to."""
+    """What each arm's picks came to; gold is there to see how people do, and finds nothing."""
     violating = {label.name for label in walk.policy.labels if label.violating}
     yields: dict[str, YieldRow] = {}
-    for pick in record.picks:
+    for pick in (pick for pick in record.picks if pick.arm != "gold"):
         brought = yields.setdefault(pick.arm, YieldRow(picks=0, resolved=0, positives=0))
         brought["picks"] += 1
         resolution = record.resolutions.get(pick.item_id)
@@ -213,13 +260,13 @@ def _yields(walk: Walk, record: _Record) -> dict[str, YieldRow]:
 
 
 def _picks(walk: Walk, number: int, record: _Record) -> list[PickRow]:
-    """The picks that matter most of each arm, the benchmark aside: its items are not for reading."""
-    told = sorted((p for p in record.picks if p.arm != "benchmark"), key=lambda pick: -pick.score)[:SHOWN]
+    """The picks that matter most, benchmark and gold aside: their items are not for reading."""
+    told = sorted((p for p in record.picks if p.arm not in ("benchmark", "gold")), key=lambda pick: -pick.score)[:SHOWN]
     if not told:
         return []
     positions = walk.positions(pick.item_id for pick in told)
     rows = walk.pool.rows(positions).to_pylist()
-    tasks = {task.item_id: task for task in walk.ledger.tasks(number)}
+    tasks = {task.item_id: task for task in walk.ledger.tasks(number) if not task.queue}
     seconds: dict[str, float] = defaultdict(float)
     for annotation in record.annotations:
         seconds[annotation.task_key] += 0.0 if annotation.deleted else annotation.seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,14 +22,15 @@ from hitl.models import Features, Fitted, Model, load_model
 from hitl.policy import Policy
 from hitl.pool import Pool
 from hitl.rounds.alike import Alike
+from hitl.rounds.gold import Gold
 from hitl.sampling.plan import Plan
 from hitl.sampling.uniforms import draws
 from hitl.sampling.view import join_strata
-from hitl.tasks.form import Form
+from hitl.tasks.form import Form, FormName, usual
 from hitl.types import Bools, Embeddings, Floats, Ints, Progress, Resolution
 
 UNREADABLE = "unreadable.jsonl"
-"""In the campaign's folder: items that the model could not read, and why."""
+"""In the campaign's folder: items that the model could not read or people could not be shown, and why."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Walk:
     folder: Path
     progress: Progress
     compute: Compute
+    question: FormName | None = None
+    """The form by its name; the one that goes with the content when left out."""
 
     @cached_property
     def form(self) -> Form:
@@ -64,19 +67,36 @@ class Walk:
                 f"pool {self.pool.name}: it mixes {', '.join(modalities)}, and a project shows one kind of content; "
                 "make a pool and a campaign for each"
             )
-        return Form(policy=self.policy, modality=cast(Any, modalities[0] or "text"))
+        modality = modalities[0] or "text"
+        return Form(policy=self.policy, modality=cast(Any, modality), name=self.question or usual(modality))
 
     @cached_property
     def features(self) -> Features:
         """The pool as the model reads it: computed once, cached on disk."""
         return self.model.features(self.pool, self.folder / "cache", self.progress)
 
-    def tell_unreadable(self) -> int:
-        """Write down the items that the model could not read, and why; how many there are."""
+    @cached_property
+    def gold(self) -> Gold:
+        """The items whose label is known beforehand."""
+        return Gold.of(self.pool, self.plan.gold_column, self.policy)
+
+    @cached_property
+    def exam(self) -> Ints:
+        """Where the items of the onboarding exam stand; the same in every round."""
+        return self.gold.exam(self.plan.exam, self.seed(0, "exam"))
+
+    def broken(self) -> dict[str, str]:
+        """Item id → why people could not be shown it, in all rounds so far."""
+        asked = (self.ledger.step(row["round"], "ask") or {} for row in self.ledger.rounds())
+        return {item: why for output in asked for item, why in output.get("broken", {}).items()}
+
+    def tell_unreadable(self, broken: Mapping[str, str]) -> int:
+        """Write down the items that the model could not read or people could not be shown; how many of the first."""
         lost = self.features.unreadable
-        if len(lost):
-            rows = zip(self.pool.ids(lost.positions), lost.reasons, strict=True)
-            lines = (json.dumps({"id": item, "why": why}, ensure_ascii=False) for item, why in rows)
+        unread = zip(self.pool.ids(lost.positions), lost.reasons, strict=True) if len(lost) else ()
+        rows = [*unread, *broken.items()]
+        if rows:
+            lines = (json.dumps({"id": item, "why": why}) for item, why in rows)
             (self.folder / UNREADABLE).write_text("\n".join(lines) + "\n", encoding="utf-8")
         return len(lost)
 
@@ -131,11 +151,26 @@ class Walk:
         return waves[codes]
 
     def eligible(self, number: int) -> Bools:
-        """Which items may be picked in a round: in play, readable, and never asked before. O(n)."""
-        free = np.ones(len(self.pool), dtype=bool) if self.wave is None else self.wave <= number
-        free[self.features.unreadable.positions] = False
-        free[self.asked_positions()] = False
+        """Which items the arms of a round may pick: in play, and not barred. O(n)."""
+        free = self.in_play(number)
+        free[self.barred()] = False
         return free
+
+    def in_play(self, number: int) -> Bools:
+        """Which items have come into play by a round, as an array of its own. O(n)."""
+        return np.ones(len(self.pool), dtype=bool) if self.wave is None else self.wave <= number
+
+    def barred(self) -> Ints:
+        """Where the items stand that no arm may pick: those that are spent, and those of a known label.
+
+        Asking about a known label buys nothing; the audit and the benchmark are draws from the items without one.
+        """
+        return np.concatenate([self.spent(), self.gold.positions])
+
+    def spent(self) -> Ints:
+        """Where the items stand that were asked before, that the model cannot read, or people cannot be shown."""
+        lost = [self.features.unreadable.positions, self.positions(self.broken())]
+        return np.concatenate([self.asked_positions(), *lost])
 
     def sample(self, number: int, size: int) -> Ints:
         """Positions of items drawn evenly from those in play, ascending: the same in every round, later ones added."""
@@ -146,8 +181,8 @@ class Walk:
         return np.sort(np.argpartition(drawn, size - 1)[:size]) if size else np.zeros(0, dtype=np.int64)
 
     def asked_positions(self) -> Ints:
-        """Where the items stand that people were asked about."""
-        return self.positions(task.item_id for task in self.ledger.tasks())
+        """Where the items stand that people were asked about, ascending."""
+        return np.sort(self.positions(self.ledger.asked_items()))
 
     def positions(self, item_ids: Iterable[str]) -> Ints:
         """Where items stand in the pool now."""
@@ -166,6 +201,11 @@ class Walk:
         """The model that a round trained; None before the first."""
         row = self.ledger.model(number) if number >= 0 else None
         return load_model(self.folder / row["folder"], device=getattr(self.model, "device", "auto")) if row else None
+
+    def model_before(self, number: int) -> str:
+        """The id of the model that a round picks with; empty in the seed round."""
+        row = self.ledger.model(number - 1) if number else None
+        return str(row["model_id"]) if row else ""
 
     def benchmark_items(self) -> dict[str, float]:
         """Item id → inclusion probability of the frozen benchmark."""

@@ -98,6 +98,14 @@ class Plan(BaseModel):
     """Share of a round's budget that goes to items drawn evenly at random; no other arm takes of it."""
     relabel: Share = 0.0
     """Share of a round's budget that goes to second opinions on labelled items."""
+    gold: Share = 0.0
+    """Items with a known label mixed in, as a share of a round's budget and beside it, to see how people do."""
+    gold_people: Annotated[int, Field(gt=0)] = 3
+    """How many people judge a gold item."""
+    gold_column: str | None = None
+    """Column with the known labels of gold items, joined by `|`; an empty cell is no gold item."""
+    exam: Count = 0
+    """Gold items of the onboarding exam, which everybody may sit in a queue of its own."""
     arms: dict[str, ArmPlan] = ARMS
     """What the rest goes to, by name."""
     adapt: bool = True
@@ -140,6 +148,10 @@ class Plan(BaseModel):
     """How many people judge a benchmark item."""
     third_opinion: bool = True
     """Whether items on which two people disagree go to a third."""
+    review: bool = False
+    """Whether items still open after that, or escalated, go to seniors, in a queue of their own."""
+    review_blind: bool = False
+    """Whether seniors judge without seeing what others said (it anchors them)."""
     answered: Annotated[float, Field(gt=0, le=1)] = 1.0
     """A round goes on when this share of its tasks has its answers."""
     replay: str | None = None
@@ -168,6 +180,8 @@ class Plan(BaseModel):
             )
         if sum(self.quotas.values()) > 1 + 1e-9:
             raise ValueError("quotas take more than the whole of the arms' picks")
+        if (self.gold or self.exam) and self.gold_column is None:
+            raise ValueError("gold and exam need gold_column, the column that holds the known labels")
         if not any(arm.weight for arm in self.arms.values()):
             raise ValueError("arms: at least one needs a weight above 0")
         taken = [name for name in self.arms if name in FIXED or not name.isidentifier() or len(name) > 20]
@@ -202,6 +216,15 @@ class Plan(BaseModel):
             counts[name] = min(round(budget * share), left)
             left -= counts[name]
         return counts | {"random": left}
+
+    def gold_count(self, number: int) -> int:
+        """How many gold items are mixed into a round, beside its budget.
+
+        >>> Plan(budget=50, seed_budget=200, gold=0.1, gold_column="known").gold_count(0)
+        20
+        """
+        budget = self.budget if number else self.seed_budget or self.budget
+        return round(budget * self.gold)
 
     def explain(self, pick: Pick) -> str:
         """One sentence that says why this item was picked under this plan; see `hitl.sampling.why.explain`."""

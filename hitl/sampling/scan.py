@@ -246,6 +246,20 @@ class _Scored:
         return self._known[name, label]
 
 
+def priorities(batch: ScanBatch, job: Job) -> Floats:
+    """By what the batch's items (n,) are served now: the priority of the job's widest aim, as in a scan. O(n k).
+
+    >>> from hitl.sampling.aims import Standing, aims
+    >>> from hitl.sampling.view import example_view
+    >>> view, none = example_view([[0.9, 0.1], [0.5, 0.5]]), np.zeros(2, dtype=np.int64)
+    >>> plan = Plan(budget=1, audit=0, random=0, arms={"uncertain": {"scores": {"margin": 1}}})
+    >>> batch = ScanBatch(np.arange(2), view, strata=none, eligible=np.ones(2, dtype=np.bool_))
+    >>> priorities(batch, Job(plan, aims(plan, Standing()), ("",), Stakes(1.0, 1.0), seed=1)).round(1).tolist()
+    [0.2, 1.0]
+    """
+    return _Scored(batch, job, impact(batch.view)).by((job.aims or (_NO_AIM,))[-1]).scores
+
+
 def scan(batches: Iterable[ScanBatch], job: Job) -> Scan:
     """Score a pool in one pass and keep each aim's shortlist, the audit draw, the random arm's items and statistics.
 

@@ -8,6 +8,7 @@ _TOLD = {
     "audit": "Drawn for the audit{chance}, as part of a sample of the whole pool",
     "benchmark": "Drawn for the benchmark{chance}, as part of a sample of the whole pool",
     "random": "Drawn at random, each item alike",
+    "gold": "Mixed in to see how people do: its label is known",
     "diverse": "Typical of one part of the pool",
     "relabel": "Asked again for a second opinion: the model doubts its label ({parts})",
 }

@@ -1,11 +1,16 @@
 """What people are asked: forms pinned to a policy version, and the tasks that picks become."""
 
-from hitl.tasks.form import Form, encode, guidance, instruction, parse, prediction, render
-from hitl.tasks.task import Asking, make_tasks, task_key
+from hitl.tasks.answers import encode, parse, prediction
+from hitl.tasks.form import Form, FormName, Modality, usual
+from hitl.tasks.page import render
+from hitl.tasks.task import Asking, make_tasks, served_by, task_key
+from hitl.tasks.wording import guidance, instruction
 
 __all__ = [
     "Asking",
     "Form",
+    "FormName",
+    "Modality",
     "encode",
     "guidance",
     "instruction",
@@ -13,5 +18,7 @@ __all__ = [
     "parse",
     "prediction",
     "render",
+    "served_by",
     "task_key",
+    "usual",
 ]

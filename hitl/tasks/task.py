@@ -11,8 +11,10 @@ from hashlib import blake2b
 from typing import Any
 
 from hitl.errors import DataError
-from hitl.tasks.form import Form, guidance
-from hitl.types import Pick, Task
+from hitl.tasks.content import readable, shown
+from hitl.tasks.form import Form
+from hitl.tasks.wording import guidance
+from hitl.types import Pick, Queue, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +26,12 @@ class Asking:
     form: Form
     model_id: str = ""
     repeat: int = 0
+    queue: Queue = ""
+
+    @property
+    def asked(self) -> str:
+        """What the form is called in a task's key: each queue asks by itself."""
+        return f"{self.form.name}:{self.queue}" if self.queue else self.form.name
 
 
 def task_key(campaign: str, round: int, item_id: str, policy_version: str, form: str, repeat: int = 0) -> str:  # noqa: A002
@@ -36,6 +44,15 @@ def task_key(campaign: str, round: int, item_id: str, policy_version: str, form:
     return blake2b(parts.encode(), digest_size=10).hexdigest()
 
 
+def served_by(model_id: str, policy_version: str) -> str:
+    """The name under which a model's predictions are served, which holds no commas; without a model the policy's.
+
+    >>> served_by("text-linear-3", "1"), served_by("", "1")
+    ('text-linear-3', 'seed-1')
+    """
+    return (model_id or f"seed-{policy_version}").replace(",", ";")
+
+
 def make_tasks(
     asking: Asking,
     picks: Sequence[Pick],
@@ -45,9 +62,10 @@ def make_tasks(
 ) -> tuple[Task, ...]:
     """Render picks as tasks, in their order.
 
-    `rows` are the picked rows of the pool (`text` or `media`, `region`, `language`; of a video `moments`, too),
-    `predicted` label → probability and `people` how many are asked, each aligned with `picks` or left out. Raises
-    `DataError` when they do not align, an item has nothing to show, or a score is no number. O(picks).
+    `rows` are the picked rows of the pool (`text` or `media`, `region`, `language`; of a video `moments`, and in the
+    queue `review` `opinions`, too), `predicted` label → probability and `people` how many are asked, each aligned with
+    `picks` or left out. Raises `DataError` when they do not align, an item has nothing to show or is no conversation or
+    pair where it should be, or a score is no number. O(picks).
     """
     for name, column in (("rows", rows), ("predicted", predicted), ("people", people)):
         if len(column) != len(picks) and (name == "rows" or len(column)):
@@ -68,22 +86,21 @@ def _task(
     told: Any,
 ) -> Task:
     form, version = asking.form, asking.form.policy.version
-    column = "text" if form.modality == "text" else "media"
-    shown, region = row.get(column), str(row.get("region") or "")
-    if not shown:
-        raise DataError(f"item {pick.item_id!r}: no {column} to show; give the pool's {column} column")
+    content, region = shown(form.modality, row, pick.item_id), str(row.get("region") or "")
     if not math.isfinite(pick.score) or overlap < 1:
         raise DataError(f"item {pick.item_id!r}: score {pick.score} or overlap {overlap} is not usable")
-    key = task_key(asking.campaign, asking.round, pick.item_id, version, form.name, asking.repeat)
+    key = task_key(asking.campaign, asking.round, pick.item_id, version, asking.asked, asking.repeat)
     data = {
         "hitl_key": key,
-        column: _clean(str(shown)),
-        "language": _clean(str(row.get("language") or "")),
-        "region": _clean(region),
-        "guidance": _clean(told(region)),
+        **content,
+        "language": readable(str(row.get("language") or "")),
+        "region": readable(region),
+        "guidance": readable(told(region)),
     }
     if form.modality == "video":
-        data["moments"] = _clean(str(row.get("moments") or ""))
+        data["moments"] = readable(str(row.get("moments") or ""))
+    if asking.queue == "review":
+        data["opinions"] = readable(str(row.get("opinions") or ""))
     return Task(
         key=key,
         round=asking.round,
@@ -97,9 +114,5 @@ def _task(
         overlap=overlap,
         predicted=dict(predicted),
         model_id=asking.model_id,
+        queue=asking.queue,
     )
-
-
-def _clean(text: str) -> str:
-    """Without the two things that servers cannot hold: NUL, and halves of surrogate pairs."""
-    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

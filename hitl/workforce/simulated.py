@@ -7,7 +7,7 @@ after any restart, on any server.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Literal
 
@@ -108,11 +108,11 @@ def respond(
 
     Violating content is overlooked more often than harmless content is accused, and what is confused lies near in the
     policy's order. A truth that the policy does not know is answered with `no_policy`, none at all in a single-label
-    policy with `unsure`. A note is written where the label wants one.
+    policy with `unsure`. A note is written where the label wants one; stars are given where the policy has a rubric.
 
     >>> policy = Policy.parse("{name: p, version: 1, labels: [{name: ok, violating: false}, {name: spam}]}")
-    >>> respond(Reviewer("mira", accuracy=1.0), "task-1", ("spam",), policy, seed=0).answer
-    Answer(labels=('spam',), out='', note='')
+    >>> respond(Reviewer("mira", accuracy=1.0), "task-1", ("spam",), policy, seed=0).answer.labels
+    ('spam',)
     """
     rng = np.random.default_rng(int.from_bytes(_digest("respond", str(seed), reviewer.name, task_key), "big"))
     spread, out, habit = rng.lognormal(0.0, 0.45), rng.random(), rng.random()
@@ -125,11 +125,27 @@ def respond(
         return Response(Answer(out="no_policy"), seconds)
     if not truth and not policy.multi_label:
         return Response(Answer(out="unsure"), seconds)
-    if reviewer.careless and habit < HABIT_SHARE:
-        return Response(_answer((), policy), seconds)
-    accuracy = _accuracy(reviewer, language, len(policy.names))
-    judge = _several if policy.multi_label else _one
-    return Response(_answer(judge(truth, policy, accuracy, rng), policy), seconds)
+    labels: tuple[str, ...] = ()
+    if not reviewer.careless or habit >= HABIT_SHARE:
+        judge = _several if policy.multi_label else _one
+        labels = judge(truth, policy, _accuracy(reviewer, language, len(policy.names)), rng)
+    return Response(replace(_answer(labels, policy), ratings=_stars(reviewer, task_key, policy, seed)), seconds)
+
+
+def _stars(reviewer: Reviewer, task_key: str, policy: Policy, seed: int) -> tuple[tuple[str, int], ...]:
+    """What the reviewer gives on each criterion of the policy's rubric.
+
+    Nobody knows what an item deserves: it is drawn evenly from the scale, the same for all reviewers. Each finds it
+    with the probability of their accuracy, and misses it by one star otherwise.
+    """
+    due = np.random.default_rng(int.from_bytes(_digest("deserves", str(seed), task_key), "big"))
+    rng = np.random.default_rng(int.from_bytes(_digest("stars", str(seed), reviewer.name, task_key), "big"))
+    given = []
+    for criterion in policy.rubric:
+        deserved, right, step = int(due.integers(1, criterion.scale + 1)), rng.random(), int(rng.choice((-1, 1)))
+        beside = deserved + step if 1 <= deserved + step <= criterion.scale else deserved - step
+        given.append((criterion.name, deserved if right < reviewer.accuracy else beside))
+    return tuple(given)
 
 
 def _accuracy(reviewer: Reviewer, language: str, labels: int) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
@@ -13,14 +14,14 @@ import pytest
 
 from hitl.connectors import Connector
 from hitl.connectors.label_studio import LabelStudio
-from hitl.connectors.ls_http import Http
 from hitl.connectors.memory import MemoryConnector
-from hitl.demo.people import Account, Waiting, sign_up, work
+from hitl.connectors.studio.http import Http
+from hitl.demo.people import Account, Waiting
 from hitl.demo.server import LabelStudioServer
 from hitl.errors import ConnectorError
 from hitl.policy import Policy
-from hitl.tasks.form import Form, encode
-from hitl.types import Annotation, Answer, Pull, Task
+from hitl.tasks import Form, encode
+from hitl.types import Annotation, Answer, Pull, Queue, Tab, Task
 from hitl.workforce.simulated import Response, Reviewer
 
 POLICY = Policy.parse(
@@ -73,6 +74,15 @@ class Place(Protocol):
     def delete_task(self, key: str) -> None:
         """Somebody deletes a task."""
 
+    def edit_task(self, key: str, data: Mapping[str, object]) -> None:
+        """Somebody changes what a task shows."""
+
+    def close_task(self, key: str) -> None:
+        """Somebody closes a task to further people."""
+
+    def tab(self, name: str, queue: Queue = "") -> Sequence[str]:
+        """Keys of the tasks that a tab shows, in its order; raises when there is no such tab."""
+
 
 class MemoryPlace:
     """Reviewers in this process; with a folder, each connector is a new one."""
@@ -112,6 +122,15 @@ class MemoryPlace:
     def delete_task(self, key: str) -> None:
         self.desk.delete_task(key)
 
+    def edit_task(self, key: str, data: Mapping[str, object]) -> None:
+        self.desk.edit_task(key, data)
+
+    def close_task(self, key: str) -> None:
+        self.desk.close_task(key)
+
+    def tab(self, name: str, queue: Queue = "") -> Sequence[str]:
+        return self.desk.tab(name, queue)
+
 
 class ServerPlace:
     """A project of a test's own on a real Label Studio, and people with accounts there."""
@@ -132,13 +151,17 @@ class ServerPlace:
         return self.connectors[-1].project_id
 
     def work(self) -> None:
-        for account in self.people:
-            work(account, self.project, FORM, lambda task, who=account: self._decide(task, who))
+        for project in self.connectors[-1].project_ids.values():
+            for task in self.people[0].tasks(project):
+                self._answer(task)
 
-    def _decide(self, task: Waiting, who: Account) -> Response | None:
-        if len(task.people) - task.skips >= task.overlap:
-            return None
-        return Response(None if self.skipping and who is self.people[0] else RIGHT, 2.5)
+    def _answer(self, task: Waiting) -> None:
+        missing = task.overlap + task.skips - len(task.people)
+        for account in self.people:
+            if missing > 0 and account.user_id not in task.people:
+                skipping = self.skipping and account is self.people[0]
+                account.respond(task, FORM, Response(None if skipping else RIGHT, 2.5))
+                missing -= not skipping
 
     def served(self, count: int) -> list[str]:
         keys = []
@@ -159,21 +182,28 @@ class ServerPlace:
         self.admin.rewrite("DELETE", f"/api/annotations/{annotation.id}/", None)
 
     def delete_task(self, key: str) -> None:
+        self.admin.rewrite("DELETE", self._task(key), None)
+
+    def edit_task(self, key: str, data: Mapping[str, object]) -> None:
+        self.admin.rewrite("PATCH", self._task(key), {"data": dict(data)})
+
+    def close_task(self, key: str) -> None:
+        self.admin.rewrite("PATCH", self._task(key), {"is_labeled": True})
+
+    def tab(self, name: str, queue: Queue = "") -> Sequence[str]:
+        views = self.admin.read("/api/dm/views", {"project": self.connectors[-1].project_ids[queue]})
+        (view,) = [view for view in views if view["data"]["title"].endswith(f" {name}")]
+        rows = self.admin.read("/api/tasks", {"view": view["id"], "page_size": 1000, "include": "id,data"})["tasks"]
+        return [row["data"]["hitl_key"] for row in rows]
+
+    def _task(self, key: str) -> str:
         (row,) = [task for task in self.people[0].tasks(self.project) if task.key == key]
-        self.admin.rewrite("DELETE", f"/api/tasks/{row.id}/", None)
+        return f"/api/tasks/{row.id}/"
 
     def close(self) -> None:
         self.admin.close()
         for connector in self.connectors:
             connector.close()
-
-
-@pytest.fixture(scope="module")
-def accounts(server: LabelStudioServer) -> Iterator[list[Account]]:
-    people = [sign_up(server.url, server.token, f"person-{n}@hitl.invalid", f"pass-word-{n}!") for n in range(PEOPLE)]
-    yield people
-    for account in people:
-        account.close()
 
 
 @pytest.fixture(params=["memory", "folder", pytest.param("label_studio", marks=pytest.mark.server)])
@@ -218,6 +248,16 @@ def task(key: Callable[[int], str]) -> Callable[..., Task]:
     return make
 
 
+@pytest.fixture
+def queued(task: Callable[..., Task]) -> list[Task]:
+    """A task to label, one of an exam that everybody sits, and one for a senior."""
+    return [task(0), replace(task(1, overlap=PEOPLE), queue="exam"), replace(task(2), queue="review")]
+
+
+def kinds(connector: Connector, tasks: Sequence[Task], *, mend: bool = False) -> list[tuple[str, str, bool]]:
+    return sorted((one.kind, one.about, one.mended) for one in connector.reconcile(tasks, mend=mend))
+
+
 def changed(pull: Pull, before: Pull) -> list[Annotation]:
     """A pull may tell again what is known; this is what it tells anew."""
     return [annotation for annotation in pull.annotations if annotation not in before.annotations]
@@ -225,16 +265,16 @@ def changed(pull: Pull, before: Pull) -> list[Annotation]:
 
 def test_a_push_may_be_repeated(place, task, key):
     connector = place.connect()
-    first = connector.push([task(n) for n in range(6)])
-    assert first.sent == 6
-    assert set(first.server_ids) == {key(n) for n in range(6)}
-    assert len(set(first.server_ids.values())) == 6
-    again = connector.push([task(n) for n in range(6)])
+    first = connector.push([task(n) for n in range(3)])
+    assert first.sent == 3
+    assert set(first.server_ids) == {key(n) for n in range(3)}
+    assert len(set(first.server_ids.values())) == 3
+    again = connector.push([task(n) for n in range(3)])
     assert (again.sent, again.server_ids) == (0, first.server_ids)
-    more = place.connect().push([task(n) for n in range(4, 8)])
+    more = place.connect().push([task(n) for n in range(2, 5)])
     assert more.sent == 2
-    assert more.server_ids[key(4)] == first.server_ids[key(4)]
-    assert set(place.connect().finish().seen) == {key(n) for n in range(8)}
+    assert more.server_ids[key(2)] == first.server_ids[key(2)]
+    assert set(place.connect().finish().seen) == {key(n) for n in range(5)}
 
 
 def test_a_task_twice_in_one_push_is_one_task(place, task):
@@ -260,30 +300,30 @@ def test_nothing_in_nothing_out(place):
 
 def test_a_pull_brings_every_answer_whole(place, task, key):
     connector = place.connect()
-    connector.push([task(n, overlap=1 + n % 2) for n in range(6)])
+    connector.push([task(n, overlap=1 + n % 2) for n in range(3)])
     place.work()
     pull = connector.pull("")
-    assert Counter(a.task_key for a in pull.annotations) == {key(n): 1 + n % 2 for n in range(6)}
+    assert Counter(a.task_key for a in pull.annotations) == {key(n): 1 + n % 2 for n in range(3)}
     assert {a.answer for a in pull.annotations} == {RIGHT}
     assert not any(a.problem or a.skipped or a.deleted for a in pull.annotations)
     assert all(a.seconds > 0 for a in pull.annotations)
     assert all(datetime.fromisoformat(a.submitted).utcoffset() == timedelta(0) for a in pull.annotations)
     assert {name: set(ids) for name, ids in pull.seen.items()} == {
-        key(n): {a.id for a in pull.annotations if a.task_key == key(n)} for n in range(6)
+        key(n): {a.id for a in pull.annotations if a.task_key == key(n)} for n in range(3)
     }
 
 
 def test_a_cursor_goes_on_where_it_stood_in_any_process(place, task, key):
     connector = place.connect()
-    connector.push([task(n) for n in range(3)])
+    connector.push([task(n) for n in range(2)])
     place.work()
     first = connector.pull("")
     still = connector.pull(first.cursor)
     assert changed(still, first) == []
-    connector.push([task(n) for n in range(3, 6)])
+    connector.push([task(n) for n in range(2, 4)])
     place.work()
     second = place.connect().pull(still.cursor)
-    assert {a.task_key for a in changed(second, first)} == {key(3), key(4), key(5)}
+    assert {a.task_key for a in changed(second, first)} == {key(2), key(3)}
     assert set(changed(connector.pull(first.cursor), first)) == set(changed(second, first))
     assert changed(connector.pull(second.cursor), second) == []
     assert sorted(a.id for a in place.connect().pull("").annotations) == sorted(
@@ -318,13 +358,13 @@ def test_a_deleted_answer_is_no_longer_seen(place, task):
 def test_a_skip_is_mirrored_and_somebody_else_is_asked(stage, task, key):
     place = stage(skipping=True)
     connector = place.connect()
-    connector.push([task(n, overlap=2) for n in range(6)])
+    connector.push([task(n, overlap=2) for n in range(2)])
     place.work()
     given = connector.pull("").annotations
     skips = [a for a in given if a.skipped]
     assert skips
     assert all(a.answer is None and not a.problem for a in skips)
-    assert Counter(a.task_key for a in given if not a.skipped) == {key(n): 2 for n in range(6)}
+    assert Counter(a.task_key for a in given if not a.skipped) == {key(n): 2 for n in range(2)}
 
 
 def test_a_deleted_task_is_missed_and_can_be_pushed_again(place, task, key):
@@ -381,6 +421,144 @@ def test_hostile_content_passes_through_unharmed(place, task):
     place.edit(given[0], Answer(("cruel",), note=HOSTILE["markup"] + HOSTILE["quotes"] + HOSTILE["scripts"]))
     notes = [a.answer.note for a in connector.finish().annotations if a.answer]
     assert HOSTILE["markup"] + HOSTILE["quotes"] + HOSTILE["scripts"] in notes
+
+
+def test_each_queue_is_served_and_all_come_back_in_one_pull(place, queued, key):
+    connector = place.connect()
+    first = connector.push(queued)
+    assert (first.sent, set(first.server_ids)) == (3, {key(n) for n in range(3)})
+    assert connector.push(queued).sent == 0
+    place.work()
+    pull = connector.pull("")
+    people = {key(0): 1, key(1): PEOPLE, key(2): 1}
+    assert Counter(a.task_key for a in pull.annotations) == people
+    assert changed(connector.pull(pull.cursor), pull) == []
+    connector.ask_more({key(2): 2})
+    place.work()
+    (more,) = changed(place.connect().pull(pull.cursor), pull)
+    assert more.task_key == key(2)
+    assert set(place.connect().finish().seen) == set(people)
+
+
+def test_a_queue_that_another_process_began_is_found(place, queued, key):
+    reader, writer = place.connect(), place.connect()
+    before = reader.pull("")
+    writer.push(queued)
+    assert set(reader.pull(before.cursor).seen) <= {key(n) for n in range(3)}
+    place.work()
+    assert {a.task_key for a in reader.pull(before.cursor).annotations} == {key(n) for n in range(3)}
+
+
+def test_a_new_model_puts_what_is_open_into_its_order(place, task, key):
+    connector = place.connect()
+    old = [task(n, priority=p) for n, p in enumerate([0.9, 0.8, 0.3, 0.2, 0.1])]
+    connector.push(old)
+    assert place.served(1) == [key(0)]
+    new = [replace(one, priority=1 - one.priority, model_id="model-2") for one in old]
+    for _ in range(2):
+        connector.refresh(new)
+    place.connect().refresh([*new, task(9)])
+    assert place.served(3) == [key(4), key(3), key(2)]
+    given = connector.pull("").annotations
+    assert Counter(a.task_key for a in given) == {key(n): 1 for n in (0, 2, 3, 4)}
+    assert set(connector.finish().seen) == {key(n) for n in range(5)}
+
+
+def test_a_refresh_reopens_nothing_and_keeps_who_is_still_asked(place, task, key):
+    connector = place.connect()
+    old = [task(0), task(1, overlap=2)]
+    connector.push(old)
+    place.work()
+    connector.ask_more({key(1): 3})
+    before = connector.finish()
+    connector.refresh([replace(one, model_id="model-2") for one in old])
+    assert connector.finish().annotations == before.annotations
+    place.work()
+    assert Counter(a.task_key for a in connector.finish().annotations) == {key(0): 1, key(1): 3}
+
+
+def test_tabs_show_what_they_are_named_after_and_nothing_is_left_of_old_ones(place, task, key):
+    connector = place.connect()
+    english = [task(n, priority=p) for n, p in enumerate([0.2, 0.9, 0.5])]
+    german = replace(task(3), data={**task(3).data, "language": "de"})
+    connector.push([*english, german, replace(task(4), queue="review")])
+    tabs = [Tab("English", language="en"), Tab("German", language="de"), Tab("disagreements", keys=(key(0), key(3)))]
+    for _ in range(2):
+        connector.sort([*tabs, Tab("all", queue="review")])
+    assert list(place.tab("English")) == [key(1), key(2), key(0)]
+    assert list(place.tab("German")) == [key(3)]
+    assert set(place.tab("disagreements")) == {key(0), key(3)}
+    assert list(place.tab("all", "review")) == [key(4)]
+    place.connect().sort([tabs[0], Tab("disagreements", keys=(key(2), key(9)))])
+    assert list(place.tab("disagreements")) == [key(2)]
+    for gone, queue in (("German", ""), ("all", "review")):
+        with pytest.raises((ConnectorError, ValueError)):
+            place.tab(gone, queue)
+
+
+def test_what_is_open_and_what_is_answered_have_tabs(place, task, key):
+    connector = place.connect()
+    connector.push([task(0, priority=0.9), task(1, priority=0.5), task(2, priority=0.1, overlap=2)])
+    assert place.served(1) == [key(0)]
+    connector.sort([Tab("Open", answered=False), Tab("Answered", answered=True)])
+    assert list(place.tab("Open")) == [key(1), key(2)]
+    assert list(place.tab("Answered")) == [key(0)]
+    place.work()
+    assert (list(place.tab("Open")), list(place.tab("Answered"))) == ([], [key(n) for n in range(3)])
+
+
+def test_what_differs_from_the_record_is_told_and_then_mended(place, task, key):
+    connector = place.connect()
+    tasks = [replace(task(4), queue="exam"), task(5), task(6, overlap=2), task(7)]
+    connector.push(tasks)
+    assert kinds(connector, tasks) == []
+    place.work()
+    answers = connector.finish().annotations
+    place.delete_task(key(5))
+    place.edit_task(key(7), {**task(7).data, "text": "something else", "more": "of it"})
+    asked = [replace(one, overlap=3) if one.key == key(6) else one for one in tasks]
+    (foreign,) = connector.push([task(8)]).server_ids.values()
+    wrong = [("altered", key(7)), ("closed", key(6)), ("foreign", foreign), ("missing", key(5))]
+    assert kinds(connector, asked) == [(*one, False) for one in wrong]
+    assert kinds(place.connect(), asked, mend=True) == [(*one, one[0] != "foreign") for one in wrong]
+    assert kinds(connector, asked) == [("foreign", foreign, False)]
+    assert place.shown()[key(7)] == task(7).data["text"]
+    kept = {a.id: a for a in connector.finish().annotations}
+    assert all(kept[a.id] == a for a in answers if a.task_key != key(5))
+    place.work()
+    given = Counter(a.task_key for a in connector.finish().annotations)
+    assert (given[key(5)], given[key(6)], given[key(7)]) == (1, 3, 1)
+
+
+def test_a_record_of_another_model_differs_until_it_is_mended(place, task, key):
+    connector = place.connect()
+    old = [task(n, priority=p) for n, p in enumerate([0.9, 0.1])]
+    connector.push(old)
+    new = [replace(one, priority=1 - one.priority, model_id="model-2") for one in old]
+    assert kinds(connector, new) == [("unpredicted", key(n), False) for n in (0, 1)]
+    assert kinds(connector, new, mend=True) == [("unpredicted", key(n), True) for n in (0, 1)]
+    assert kinds(connector, new) == []
+    assert place.served(1) == [key(1)]
+
+
+def test_a_task_that_was_closed_to_people_still_wanted_is_opened(place, task, key):
+    connector = place.connect()
+    connector.push([task(1)])
+    place.close_task(key(1))
+    assert kinds(connector, [task(1)], mend=True) == [("closed", key(1), True)]
+    assert place.served(1) == [key(1)]
+
+
+def test_a_queue_that_was_never_pushed_is_missing_and_nothing_is_made_to_say_so(place, queued, key):
+    connector = place.connect()
+    assert kinds(connector, queued) == [("missing", key(n), False) for n in range(3)]
+    assert connector.finish().seen == {}
+    assert kinds(connector, queued, mend=True) == [("missing", key(n), True) for n in range(3)]
+    assert kinds(connector, queued) == []
+
+
+def test_text_is_never_broken(place, queued):
+    assert place.connect().broken(queued) == {}
 
 
 def test_nothing_stands_in_the_way_once_it_is_open(place):

@@ -1,5 +1,7 @@
 """A connector that is made late is, once made, the one that it stands for."""
 
+from dataclasses import replace
+
 import pytest
 
 from hitl.connectors import Connector
@@ -7,8 +9,8 @@ from hitl.connectors.deferred import Deferred
 from hitl.connectors.memory import MemoryConnector
 from hitl.errors import ConfigError
 from hitl.policy import Policy
-from hitl.tasks.form import Form
-from hitl.types import Task
+from hitl.tasks import Form
+from hitl.types import Tab, Task
 
 POLICY = Policy.parse("{name: p, version: 1, labels: [{name: fine, violating: false}, {name: rude}]}")
 FORM = Form(policy=POLICY)
@@ -37,6 +39,13 @@ def test_it_answers_as_the_one_that_was_made():
         connector.push([TASK])
     late.ask_more({"key-1": 3})
     plain.ask_more({"key-1": 3})
+    newer = replace(TASK, model_id="model-2", priority=0.9)
+    for connector in (late, plain):
+        connector.refresh([newer])
+        connector.sort([Tab("all")])
+    other = [newer, replace(TASK, key="key-2")]
+    assert late.broken(other) == plain.broken(other)
+    assert late.reconcile(other, mend=False) == plain.reconcile(other, mend=False) != ()
     assert late.pull("") == plain.pull("")
     assert late.finish() == plain.finish()
     assert late.check("trial", FORM) == plain.check("trial", FORM)

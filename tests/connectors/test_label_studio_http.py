@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import base64
+import datetime
+import io
 import json
+import logging
+import ssl
+import threading
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import httpx
 import pytest
 
-from hitl.connectors import ls_http
 from hitl.connectors.label_studio import LabelStudio
-from hitl.connectors.ls_http import Http
+from hitl.connectors.studio import answer as ls_answer
+from hitl.connectors.studio import http as ls_http
+from hitl.connectors.studio.http import Http
 from hitl.errors import ConfigError, ConnectorError, NotAllowed, ServerRefused, ServerUnreachable
 from hitl.policy import Label, Policy
-from hitl.tasks.form import Form
+from hitl.tasks import Form
 
 FORM = Form(policy=Policy(name="abuse", version="1", labels=(Label(name="fine", violating=False), Label(name="rude"))))
 LEGACY = "5ec4e7" * 6 + "abcd"
@@ -163,10 +172,198 @@ def test_doctor_tells_what_is_wrong_and_what_to_do():
     (finding,) = unreachable.check("trial", FORM)
     assert (finding.check, finding.state) == ("server", "fail")
     assert finding.remedy
-    refused = LabelStudio("http://label.invalid", LEGACY, transport=httpx.MockTransport(_stranger))
+    with pytest.warns(UserWarning, match="not encrypted"):
+        refused = LabelStudio("http://label.invalid", LEGACY, transport=httpx.MockTransport(_stranger))
     server, token = refused.check("trial", FORM)
     assert (server.state, token.state) == ("warn", "fail")
     assert "https" in server.remedy
+
+
+def test_a_failing_server_is_read_again_and_a_write_is_not(pauses):
+    answers = [httpx.Response(500), httpx.Response(200, html="<html>half a"), httpx.Response(200, json={"at": "last"})]
+    assert http(lambda request: answers.pop(0)).read("/") == {"at": "last"}
+    assert len(pauses) == 2
+
+
+@pytest.mark.parametrize("body", [b"<html>a page</html>", b'{"tasks": [', b"[" * 100_000, b"\xff\xfe"])
+def test_what_is_no_json_is_told_without_its_text(body):
+    with pytest.raises(ServerUnreachable, match="other than JSON") as told:
+        http(lambda request: httpx.Response(200, content=body)).write("POST", "/api/projects/1/import", [])
+    assert "page" not in str(told.value)
+    assert told.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("told", "least", "most"),
+    [
+        ("7", 6.5, 8.0),
+        ("86400", 59.0, 67.0),
+        ("Wed, 21 Oct 2065 07:28:00 GMT", 59.0, 67.0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0, 0.3),
+        ("-5", 0.0, 0.3),
+        ("soon", 0.0, 0.3),
+        (None, 0.0, 0.3),
+    ],
+)
+def test_a_server_that_asks_for_a_pause_gets_it_within_bounds(pauses, told, least, most):
+    busy = httpx.Response(429, headers={"retry-after": told} if told else {})
+    answers = [busy, httpx.Response(200, json={})]
+    assert http(lambda request: answers.pop(0)).read("/") == {}
+    assert least <= max(pauses) <= most
+
+
+def test_a_pause_that_a_write_was_asked_for_is_kept_by_the_next_call(pauses):
+    answers = [httpx.Response(503, headers={"retry-after": "9"}), httpx.Response(200, json={})]
+    client = http(lambda request: answers.pop(0))
+    with pytest.raises(ServerUnreachable):
+        client.write("POST", "/api/projects/1/import", [])
+    assert pauses == []
+    client.read("/")
+    assert 8.0 < max(pauses) < 10.0
+
+
+def test_nothing_is_tried_again_beyond_the_patience_for_reads(pauses, monkeypatch):
+    monkeypatch.setattr(ls_http, "READ_SECONDS", 5.0)
+    seen = []
+
+    def busy(request):
+        seen.append(request)
+        return httpx.Response(429, headers={"retry-after": "30"})
+
+    with pytest.raises(ServerUnreachable):
+        http(busy).read("/")
+    assert (len(seen), pauses) == (1, [])
+
+
+class Dripping(httpx.SyncByteStream):
+    def __init__(self, size: int, pause: float = 0.0) -> None:
+        self.size, self.pause, self.read = size, pause, 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self.read < self.size:
+            self.read += 1000
+            threading.Event().wait(self.pause)
+            yield b" " * 1000
+
+
+def test_an_answer_beyond_the_limit_is_refused_and_not_read_on(monkeypatch):
+    monkeypatch.setattr(ls_answer, "ANSWER_BYTES", 2**20)
+    endless = Dripping(10**9)
+    with pytest.raises(ServerRefused, match="larger than 1 MiB"):
+        http(lambda request: httpx.Response(200, stream=endless)).read("/")
+    assert endless.read < 2 * 2**20
+
+
+def test_an_answer_that_drips_is_given_up(monkeypatch):
+    monkeypatch.setattr(ls_http, "READ_TRIES", 1)
+    monkeypatch.setattr(ls_answer, "SLOWEST", 1e6)
+    client = Http(
+        "https://label.invalid",
+        LEGACY,
+        timeout=0.1,
+        transport=httpx.MockTransport(lambda request: httpx.Response(200, stream=Dripping(10**6, 0.02))),
+    )
+    with pytest.raises(ServerUnreachable, match="too slowly"):
+        client.read("/")
+
+
+def test_a_redirect_to_nowhere_is_refused():
+    for there in ("http://[", "", f"https://user:{LEGACY}@elsewhere.invalid"):
+        with pytest.raises(ServerRefused, match="points to") as told:
+            http(lambda request, there=there: httpx.Response(302, headers={"location": there})).read("/")
+        assert LEGACY not in str(told.value)
+
+
+@pytest.mark.parametrize(("token", "renews"), [(LEGACY, False), (jwt(9e6), True), (jwt(9e6), False)])
+def test_the_token_is_in_no_log_and_in_no_traceback_with_its_locals(token, renews, caplog):
+    from rich.console import Console
+    from rich.traceback import Traceback
+
+    def answer(request):
+        if renews and request.url.path == "/api/token/refresh/":
+            return httpx.Response(200, json={"access": "short.lived.access"})
+        raise httpx.ReadError(f"broke while sending {token}")
+
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(ServerUnreachable) as told:
+        http(answer, token=token).read("/api/projects/", {"page": 1}, {"filters": "some"})
+    error, page = told.value, io.StringIO()
+    assert (error.__cause__, error.__context__) == (None, None)
+    inside = error.__traceback__.tb_next  # the test itself knows the token
+    shown = Traceback.from_exception(type(error), error, inside, show_locals=True, width=300)
+    Console(file=page, width=300).print(shown)
+    assert "_patiently" in page.getvalue()
+    for secret in (token, "short.lived.access"):
+        assert secret not in page.getvalue()
+        assert secret not in caplog.text
+
+
+def test_a_detail_that_repeats_the_token_is_cleaned_before_it_is_shortened():
+    def echoing(request):
+        return httpx.Response(400, json={"detail": "x" * 150 + LEGACY})
+
+    with pytest.raises(ServerRefused) as told:
+        http(echoing).read("/")
+    assert LEGACY[:8] not in str(told.value)
+
+
+def test_an_unencrypted_way_to_another_host_is_warned_of():
+    with pytest.warns(UserWarning, match="not encrypted"):
+        Http("http://label.invalid", LEGACY).close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for url in ("https://label.invalid", "http://localhost:1", "http://127.0.0.2:1", "http://[::1]:1"):
+            Http(url, LEGACY).close()
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path):
+    with SelfSigned(tmp_path) as url, pytest.raises(NotAllowed, match="certificate"):
+        Http(url, LEGACY).read("/api/version/")
+
+
+class SelfSigned:
+    """A server on loopback with a certificate of its own making; its address."""
+
+    def __init__(self, folder: Path) -> None:
+        pem = folder / "server.pem"
+        pem.write_bytes(_certificate())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem)
+        self.server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.server.handle_error = lambda *_: None  # type: ignore[method-assign]
+
+    def __enter__(self) -> str:
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        return f"https://127.0.0.1:{self.server.server_address[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def _certificate() -> bytes:
+    x509 = pytest.importorskip("cryptography.x509")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    return bytes(private + made.public_bytes(serialization.Encoding.PEM))
 
 
 def _dead(request: httpx.Request) -> httpx.Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,9 +14,9 @@ from hypothesis import strategies as st
 from hitl.connectors import Connector
 from hitl.connectors.memory import MemoryConnector
 from hitl.errors import ConnectorError
-from hitl.policy import Policy
-from hitl.tasks.form import Form
-from hitl.types import Answer, Task
+from hitl.policy import Criterion, Policy
+from hitl.tasks import Form, encode, parse
+from hitl.types import Answer, Span, Tab, Task
 from hitl.workforce.simulated import TEAM, Reviewer
 
 POLICY = Policy.parse("{name: p, version: 1, labels: [{name: fine, violating: false}, {name: rude}, {name: cruel}]}")
@@ -80,7 +82,17 @@ def test_a_folder_outlives_the_process(tmp_path):
     first.edit(seen.annotations[0].id, Answer(("cruel",)))
     first.delete(seen.annotations[1].id)
     first.delete_task("key-5")
+    first.edit(seen.annotations[2].id, Answer(("rude",), spans=(Span("rude", 1.0, 2.5),), ratings=(("clear", 4),)))
+    first.edit_task("key-4", {**task(4).data, "text": "another"})
+    first.close_task("key-3")
+    first.refresh([replace(task(number), model_id="model-2", priority=0.5) for number in range(5)])
+    first.sort([Tab("English", language="en"), Tab("some", keys=("key-1", "key-4")), Tab("Open", answered=False)])
     second = desk(tmp_path)
+    assert (second.tasks, second.tabs) == (first.tasks, first.tabs)
+    assert second.tab("some") == first.tab("some") != ()
+    assert second.reconcile([task(n, 2) for n in range(5)], mend=False) == first.reconcile(
+        [task(n, 2) for n in range(5)], mend=False
+    )
     assert second.finish() == first.finish()
     assert second.push([task(number, 2) for number in range(5)]).sent == 0
     assert second.pull(seen.cursor) == first.pull(seen.cursor)
@@ -140,12 +152,33 @@ def test_people_wait_until_they_are_told_when_auto_is_off():
     assert made.work() == 0
 
 
+def test_a_desk_of_an_earlier_release_is_read(tmp_path):
+    made = desk(tmp_path)
+    made.push([task(1)])
+    seen = made.pull("")
+    (file,) = tmp_path.iterdir()
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    for line in lines:
+        del line["tabs"]
+        for told in filter(None, (line["task"], line["annotation"], (line["annotation"] or {}).get("answer"))):
+            for new in ("queue", "changed_by", "spans", "ratings"):
+                told.pop(new, None)
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert desk(tmp_path).finish().annotations == seen.annotations
+
+
 def test_mistakes_are_named(tmp_path):
     with pytest.raises(ConnectorError, match="open"):
         MemoryConnector(truth).pull("")
     with pytest.raises(ConnectorError, match="names"):
         MemoryConnector(truth, [TEAM[0], TEAM[0]])
-    for wrong in (lambda: desk().edit("nothing", Answer()), lambda: desk().delete_task("nothing")):
+    for wrong in (
+        lambda: desk().edit("nothing", Answer()),
+        lambda: desk().delete_task("nothing"),
+        lambda: desk().edit_task("nothing", {}),
+        lambda: desk().close_task("nothing"),
+        lambda: desk().tab("nothing"),
+    ):
         with pytest.raises(ConnectorError, match="nothing"):
             wrong()
     made = desk(tmp_path)
@@ -154,3 +187,28 @@ def test_mistakes_are_named(tmp_path):
     file.write_bytes(b"{}\n" + file.read_bytes())
     with pytest.raises(ConnectorError, match="line 1"):
         desk(tmp_path)
+    file.write_bytes(b"[" * 50_000 + b"\n")
+    with pytest.raises(ConnectorError, match="line 1"):
+        desk(tmp_path)
+
+
+@pytest.mark.parametrize("below", ["", "deeper"])
+def test_a_file_where_the_folder_should_be_is_named(tmp_path, below):
+    (tmp_path / "reviewers").write_text("something else")
+    with pytest.raises(ConnectorError, match="reviewers"):
+        desk(tmp_path / "reviewers" / below).push([task(1)])
+
+
+@pytest.mark.parametrize("name", ["classify", "rubric"])
+def test_people_give_stars_where_they_are_asked_for_and_each_answer_can_be_read_back(name):
+    rubric = (Criterion(name="clear", question="Is it clear?"), Criterion(name="kind", question="Is it kind?", scale=2))
+    policy = POLICY.model_copy(update={"rubric": rubric})
+    form = Form(policy=policy, name=name)
+    made = MemoryConnector(lambda task: ("rude",))
+    made.open("stars", form, policy)
+    made.push([task(number, 3) for number in range(20)])
+    answers = [one.answer for one in made.pull("").annotations if one.answer]
+    assert {tuple(name for name, _ in one.ratings) for one in answers if not one.out} == {
+        ("clear", "kind") if name == "rubric" else ()
+    }
+    assert [parse(form, encode(form, one)) for one in answers] == [(one, "") for one in answers]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hitl.demo.labelled import policy_from_labels
 from hitl.errors import DataError
-from hitl.tasks.form import Form
+from hitl.tasks import Form
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
 import stat
 import subprocess
@@ -15,12 +13,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hitl.connectors.ls_http import Http
+from hitl.connectors.studio.http import Http
 from hitl.demo import installed
 from hitl.demo.installed import find_executable, server_version, template
 from hitl.demo.people import sign_up
 from hitl.demo.server import LabelStudioServer
-from hitl.errors import ConfigError, NotAllowed, ServerUnreachable
+from hitl.errors import ConfigError, NotAllowed, ServerRefused, ServerUnreachable
 
 
 def pretend(root: Path, script: str) -> Path:
@@ -130,9 +128,8 @@ def test_what_was_done_survives_kill_9_and_a_new_port(tmp_path):
         http = Http(server.url, server.token)
         made = http.write("POST", "/api/projects/", {"title": "kept through everything"})
         first = (server.url, server.token)
-        os.killpg(server.pid, signal.SIGKILL)
-        while server.alive():
-            time.sleep(0.05)
+        server.sigkill()
+        assert not server.alive()
         server.start()
         assert server.url != first[0]
         assert server.token == first[1]
@@ -165,6 +162,44 @@ def test_a_killed_run_leaves_no_server_behind(tmp_path):
     while LabelStudioServer(tmp_path / "run").pid == pid and time.monotonic() < limit:
         time.sleep(0.05)
     assert not LabelStudioServer(tmp_path / "run").alive()
+
+
+@pytest.mark.server
+@pytest.mark.slow
+@pytest.mark.usefixtures("server")
+def test_a_server_that_runs_with_less_than_is_asked_for_is_started_anew(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    with LabelStudioServer(tmp_path / "run") as closed:
+        http, first = Http(closed.url, closed.token), closed.pid
+        door = "/data/local-files/?d=pictures/"
+        headers = {"Authorization": f"Token {closed.token}"}
+        assert httpx.get(closed.url + door, headers=headers).status_code == 403
+        project = http.write("POST", "/api/projects/", {"title": "kept"})["id"]
+        hook = {"project": project, "url": "http://127.0.0.1:9/", "send_payload": False}
+        with pytest.raises((ServerRefused, NotAllowed)):
+            http.write("POST", "/api/webhooks/", hook)
+        media = tmp_path / "pictures"
+        with LabelStudioServer(tmp_path / "run", media=media, webhooks_to_loopback=True) as opened:
+            assert opened.pid != first
+            assert httpx.get(opened.url + door, headers=headers).status_code == 404
+            http = Http(opened.url, opened.token)
+            http.write("POST", "/api/webhooks/", hook)
+            assert LabelStudioServer(tmp_path / "run").start().pid == opened.pid
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "/"])
+def test_a_media_folder_that_cannot_be_served_is_refused(tmp_path, folder):
+    with pytest.raises(ConfigError, match="served"):
+        LabelStudioServer(tmp_path / "run", media=tmp_path / folder)
+
+
+def test_a_server_is_closed_unless_it_is_asked_to_open(tmp_path):
+    told = installed.environment(tmp_path, installed.options(None, False))
+    assert told["LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED"] == "false"
+    assert not [name for name in told if "SSRF" in name or "DOCUMENT_ROOT" in name]
+    told = installed.environment(tmp_path, installed.options(tmp_path, True))
+    assert told["LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT"] == str(tmp_path.resolve().parent)
+    assert told["LABEL_STUDIO_SSRF_PROTECTION_ENABLED"] == "false"
 
 
 def test_the_environment_holds_nothing_of_ours(monkeypatch, tmp_path):

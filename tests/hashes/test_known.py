@@ -9,14 +9,18 @@ from hypothesis import strategies as st
 
 from hitl.errors import ConfigError, DataError
 from hitl.hashes import Entry, HashList, from_hex
+from hitl.markup import visible
 
 A, B = "0a" * 32, "b0" * 32
+SHOWN = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=200).filter(
+    lambda word: visible(word) == word
+)
 LINES = st.builds(
     Entry,
     st.sampled_from(["sha256", "pdq", "text", "minhash"]),
     st.binary(min_size=32, max_size=32).map(bytes.hex),
-    st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1).filter(str.strip),
-    st.text(st.characters(blacklist_categories=["Cs", "Cc"])),
+    SHOWN.filter(str.strip),
+    SHOWN | SHOWN.map("=".__add__).filter(lambda word: len(word) <= 200),
 )
 
 
@@ -66,7 +70,7 @@ def test_mistakes_in_csv_are_told_by_line(tmp_path, content, told):
     ("line", "told"),
     [
         ("{", "line 2: this is not JSON"),
-        ("[" * 100_000, "line 2: this is not JSON"),
+        ("[" * 60_000, "line 2: this is not JSON"),
         ("[]", "line 2: a list stands"),
         (json.dumps({"kind": "pdq", "hash": 7, "label": "zonk"}), "line 2: .* must be text"),
         (json.dumps({"kind": "pdq", "hash": B, "label": None}), "line 2: .* must be text"),

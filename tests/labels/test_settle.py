@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hitl.errors import ConfigError
 from hitl.labels.settle import Settlement, answer_table, settle
-from hitl.labels.voices import latest, needs_third, voices
+from hitl.labels.voices import latest, needs_third, voices, wants_people
 from hitl.policy import Policy
 from hitl.types import Annotation, Answer, Task
 
@@ -217,3 +217,90 @@ def test_who_needs_another_opinion(stances: list[Any], overlap: int, wanted: int
 def test_the_order_of_labels_is_no_disagreement() -> None:
     annotations = [said("t1", "ana", "spam", "gore"), said("t1", "bo", "gore", "spam")]
     assert needs_third(annotations, [task("t1", 2)]) == {}
+
+
+def test_when_a_task_still_needs_people() -> None:
+    skip = said("t1", "bo", answer=None, skipped=True)
+    touched = said("t1", "bo", "ok", changed_by="cem")
+    assert wants_people(task("t1", 2), [])
+    assert wants_people(task("t1", 2), [said("t1", "ana", "ok"), skip])
+    assert wants_people(task("t1", 2), [said("t1", "ana", "ok"), touched])
+    assert not wants_people(task("t1", 2), [said("t1", "ana", "ok"), said("t1", "bo", "ok")])
+    assert not wants_people(task("t1"), [replace(skip, worker=who) for who in "abc"])
+    assert wants_people(task("t1"), [replace(touched, worker=who) for who in "abc"])
+
+
+def test_an_answer_that_another_touched_counts_for_nobody_until_its_author_saves_it() -> None:
+    touched = said("t1", "ana", "spam", changed_by="bo")
+    [resolution] = by_vote([touched, said("t1", "cem", "ok")], "t1").resolutions
+    assert (resolution.labels, resolution.outs) == (("ok",), {"unconfirmed": 1})
+    confirmed = replace(touched, changed_by="ana", revision=2)
+    assert by_vote([touched, confirmed], "t1").resolutions[0].labels == ("spam",)
+    assert needs_third([touched, said("t1", "cem", "ok")], [task("t1", 1)]) == {}
+
+
+def test_what_is_written_in_a_person_s_name_does_not_silence_them() -> None:
+    own = said("t1", "ana", "ok", id="1")
+    forged = said("t1", "ana", "spam", id="2", submitted="2025-05-01T11:00:00Z", changed_by="bo")
+    assert by_vote([own, forged], "t1").resolutions[0].labels == ("ok",)
+    skip = replace(own, answer=None, skipped=True)
+    assert by_vote([skip, forged], "t1").resolutions[0].outs == {"skip": 1}
+
+
+@pytest.mark.parametrize("resolver", ["majority", "dawid_skene"])
+@pytest.mark.parametrize(("policy", "known"), [(ONE, ("spam",)), (MANY, ("threat", "gore")), (MANY, ())])
+def test_gold_resolves_to_what_is_known(resolver: str, policy: Policy, known: tuple[str, ...]) -> None:
+    annotations = [said("t1", who, "spam" if policy is MANY else "ok") for who in ("ana", "bo", "cem")]
+    annotations.append(said("t2", "ana", "spam"))
+    gold, free = settle(
+        annotations, [task("t1"), task("t2")], policy, resolver=resolver, gold={"item-t1": known}
+    ).resolutions
+    assert (gold.labels, gold.confidence, gold.method) == (known, 1.0, "gold")
+    assert free.method == resolver
+
+
+def test_gold_tells_who_is_right_where_everybody_agrees_on_what_is_wrong() -> None:
+    """Three say the same wrong thing everywhere: votes take their side, known labels do not."""
+    keys = [f"t{i}" for i in range(1, 61)]
+    truth = {key: "spam" if int(key[1:]) % 2 else "ok" for key in keys}
+    annotations = [said(key, who, "ok") for key in keys for who in ("ana", "bo", "cem")]
+    annotations += [said(key, who, truth[key]) for key in keys for who in ("dee", "eve")]
+    tasks = [task(key) for key in keys]
+    gold = {f"item-{key}": (truth[key],) for key in keys[:20]}
+    blind, seeing = settle(annotations, tasks, ONE), settle(annotations, tasks, ONE, gold=gold)
+    right = [r.labels == (truth[t.key],) for t, r in zip(tasks, seeing.resolutions, strict=True)]
+    assert all(right)
+    accuracy = {w.worker: w.accuracy.value for w in seeing.workers}
+    assert accuracy["dee"] > 0.95 > 0.6 > accuracy["ana"]
+    assert [w.accuracy.n for w in blind.workers] == [60] * 5
+
+
+def test_a_known_label_judges_one_who_answered_alone() -> None:
+    known = {"item-t1": ("spam",)}
+    [ana] = settle([said("t1", "ana", "ok")], [task("t1")], ONE, gold=known).workers
+    assert (ana.accuracy.value, ana.accuracy.n) == (0.0, 1)
+
+
+def review(key: str, item: str) -> Task:
+    return replace(task(key), item_id=item, queue="review")
+
+
+def test_a_senior_s_word_settles_the_item() -> None:
+    tied = [said("t1", "ana", "ok"), said("t1", "bo", "spam")]
+    ruling = said("t9", "sam", "threat")
+    tasks = [task("t1"), review("t9", "item-t1")]
+    [resolution] = settle([*tied, ruling], tasks, ONE).resolutions
+    assert (resolution.labels, resolution.confidence, resolution.method) == (("threat",), 1.0, "review")
+    assert resolution.annotations == ("t1-ana", "t1-bo", "t9-sam")
+    [still] = settle([*tied, replace(ruling, answer=None, skipped=True)], tasks, ONE).resolutions
+    assert (still.labels, still.method) == (None, "dawid_skene")
+    [gap] = settle([*tied, replace(ruling, answer=Answer(out="no_policy"))], tasks, ONE).resolutions
+    assert (gap.labels, gap.method, gap.outs) == (None, "review", {"no_policy": 1})
+    workers = [w.worker for w in settle([*tied, ruling], tasks, ONE).workers]
+    assert workers == ["ana", "bo"]
+
+
+def test_the_exam_is_no_label() -> None:
+    exam = replace(task("t2"), item_id="item-t1", queue="exam")
+    [resolution] = settle([said("t1", "ana", "ok"), said("t2", "bo", "spam")], [task("t1"), exam], ONE).resolutions
+    assert (resolution.labels, resolution.annotations) == (("ok",), ("t1-ana",))

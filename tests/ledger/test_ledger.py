@@ -7,30 +7,21 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from ledger_rows import said, task
 
 from hitl.errors import LedgerError
 from hitl.ledger import Ledger
-from hitl.types import Annotation, Answer, Estimate, Pick, Pull, Resolution, Task
-
-
-def task(key, number=0, overlap=1):
-    return Task(key, number, f"item-{key}", 3, "classify", "1", "DE", {"hitl_key": key}, 0.4, overlap)
-
-
-def said(identity, key, labels=("spam",), **changes):
-    made = Annotation(identity, key, "w-1", Answer(labels, "", "note"), "2026-01-01T00:00:00Z", 4.5)
-    return replace(made, **changes)
+from hitl.types import Answer, Estimate, Pick, Pull, Resolution, Span
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    opened = Ledger(tmp_path / "ledger.db", "trial", clock=lambda: datetime(2026, 1, 1, tzinfo=UTC))
-    with opened.transaction() as writer:
+def ledger(place, opened):
+    made = opened(place, clock=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    with made.transaction() as writer:
         writer.add_tasks([task("a"), task("b"), task("c", 1, overlap=2)])
-    yield opened
-    opened.close()
+    return made
 
 
 def test_what_is_written_comes_back(ledger):
@@ -64,44 +55,6 @@ def test_a_failure_in_the_middle_leaves_nothing(ledger):
     assert [found.key for found in ledger.tasks()] == ["a", "b", "c"]
 
 
-def test_revisions_count_changes_and_nothing_else(ledger):
-    for pulled in (said("1", "a"), said("1", "a"), said("1", "a", ("ok",)), said("1", "a", ("ok",))):
-        with ledger.transaction() as writer:
-            writer.mirror(Pull((pulled,), "c"))
-    assert [(a.revision, a.answer.labels) for a in ledger.revisions()] == [(1, ("spam",)), (2, ("ok",))]
-    assert [a.revision for a in ledger.annotations()] == [2]
-    assert [event["kind"] for event in ledger.events()] == ["annotation edited"]
-
-
-def test_what_vanished_from_a_task_that_was_read_is_deleted(ledger):
-    with ledger.transaction() as writer:
-        writer.mirror(Pull((said("1", "a"), said("2", "b")), "c1", seen={"a": ("1",), "b": ("2",)}))
-    with ledger.transaction() as writer:
-        assert writer.mirror(Pull((), "c2", seen={"a": ()})) == 1
-    assert {a.id: a.deleted for a in ledger.annotations()} == {"1": True, "2": False}
-    with ledger.transaction() as writer:
-        writer.mirror(Pull((said("1", "a"),), "c3", seen={"a": ("1",)}))
-    assert {a.id: (a.deleted, a.revision) for a in ledger.annotations()} == {"1": (False, 3), "2": (False, 1)}
-
-
-def test_a_deleted_task_takes_its_annotations_along(ledger):
-    with ledger.transaction() as writer:
-        writer.mirror(Pull((said("1", "a"),), "c1"))
-    for _ in range(2):
-        with ledger.transaction() as writer:
-            writer.mirror(Pull((), "c2", missing_tasks=("a",)))
-    assert ledger.lost_tasks() == {"a"}
-    assert [a.deleted for a in ledger.annotations()] == [True]
-    assert [event["kind"] for event in ledger.events()] == ["annotation deleted", "task deleted on the server"]
-
-
-def test_an_annotation_on_a_strange_task_is_an_event_and_no_row(ledger):
-    with ledger.transaction() as writer:
-        writer.mirror(Pull((said("9", "zzz"),), "c"))
-    assert ledger.annotations() == []
-    assert [event["kind"] for event in ledger.events()] == ["foreign annotation"]
-
-
 def test_intents_stand_until_done_and_raise_the_people_asked(ledger):
     with ledger.transaction() as writer:
         writer.intend("overlap", {"a": 2, "c": 3})
@@ -113,8 +66,8 @@ def test_intents_stand_until_done_and_raise_the_people_asked(ledger):
     assert {found.key: found.overlap for found in ledger.tasks()} == {"a": 2, "b": 1, "c": 3}
 
 
-def test_campaigns_of_one_database_do_not_meet(tmp_path):
-    one, two = (Ledger(tmp_path / "l.db", name) for name in ("one", "two"))
+def test_campaigns_of_one_database_do_not_meet(place, opened):
+    one, two = (opened(place, name) for name in ("one", "two"))
     with one.transaction() as writer:
         writer.add_tasks([task("a")])
         writer.mirror(Pull((said("1", "a"),), "here"))
@@ -122,65 +75,157 @@ def test_campaigns_of_one_database_do_not_meet(tmp_path):
     assert two.tasks() == two.annotations() == []
 
 
-def test_others_read_while_one_writes(tmp_path, ledger):
-    reader = Ledger(tmp_path / "ledger.db", "trial")
+def test_others_read_while_one_writes(place, opened, ledger):
+    reader = opened(place)
     with ledger.transaction() as writer:
         writer.add_tasks([task("d")])
         assert len(reader.tasks()) == 3
     assert len(reader.tasks()) == 4
 
 
-def _write_for_ever(path):
-    ledger = Ledger(path, "trial")
+def _write_for_ever(where):
+    ledger = Ledger(where, "trial")
     for number in range(10_000):
         with ledger.transaction() as writer:
             writer.add_tasks([task(f"k{number}-{part}") for part in range(3)])
             writer.complete(number, "ask", {"tasks": 3}, 0.0)
 
 
-@pytest.mark.parametrize("after", [0.05, 0.11])
-def test_a_killed_writer_leaves_whole_transactions(tmp_path, after):
-    path = tmp_path / "killed.db"
-    Ledger(path, "trial").close()
-    process = multiprocessing.get_context("fork").Process(target=_write_for_ever, args=(path,))
+def test_a_killed_writer_leaves_whole_transactions(place, opened):
+    opened(place).close()
+    process = multiprocessing.get_context("fork").Process(target=_write_for_ever, args=(place,))
     process.start()
-    process.join(after + 0.4)
+    ledger = opened(place)
+    while (before := ledger.counts()["tasks"]) < 9:
+        assert process.is_alive()
     os.kill(process.pid, signal.SIGKILL)
     process.join()
-    ledger = Ledger(path, "trial")
-    steps = sum(ledger.step(number, "ask") is not None for number in range(len(ledger.tasks())))
-    assert len(ledger.tasks()) == 3 * steps
+    tasks = len(ledger.tasks())
+    assert tasks == 3 * len(ledger.completed("ask")) == ledger.counts()["tasks"]
+    assert tasks >= before
+    with ledger.transaction() as writer:
+        writer.add_tasks([task("after")])
 
 
-def test_a_newer_schema_is_refused(tmp_path):
-    import sqlite3
+def test_an_answer_keeps_its_spans_and_ratings(ledger):
+    answer = Answer(("spam",), "", "", (Span("spam", 1.5, 2.0),), (("clarity", 4),))
+    with ledger.transaction() as writer:
+        writer.mirror(Pull((said("1", "a", answer=answer, changed_by="w-1"),), "c"))
+        writer.add_tasks([task("d", queue="review")])
+    assert ledger.annotations(0)[0].answer == answer
+    assert ledger.annotations()[0].changed_by == "w-1"
+    assert ledger.tasks(items=["item-d"])[0].queue == "review"
 
-    Ledger(tmp_path / "l.db", "trial").close()
-    with sqlite3.connect(tmp_path / "l.db") as raw:
-        raw.execute("UPDATE schema SET version = 99")
-    with pytest.raises(LedgerError, match="schema 99"):
-        Ledger(tmp_path / "l.db", "trial")
+
+def test_nothing_and_no_label_are_not_the_same(ledger):
+    resolutions = [Resolution(name, 0, labels, 1.0, "m", "1") for name, labels in (("a", None), ("b", ()))]
+    with ledger.transaction() as writer:
+        writer.add_resolutions(0, resolutions)
+        writer.expect_settings({"a": None, "b": 0, "c": "", "d": [None]})
+        writer.mirror(Pull((said("1", "a", answer=None), said("2", "b", ())), ""))
+    assert ledger.resolutions(0) == resolutions
+    assert ledger.resolutions(0, items=["b"]) == resolutions[1:]
+    assert ledger.settings == {"a": None, "b": 0, "c": "", "d": [None]}
+    assert [a.answer for a in ledger.annotations()] == [None, Answer((), "", "note")]
+
+
+def test_whole_numbers_of_64_bits_survive(ledger):
+    big = 2**63 - 1
+    with ledger.transaction() as writer:
+        writer.begin_round(0, seed=big, config={"seed": big}, policy_version="1")
+        writer.add_picks(0, [Pick(big, "i", "audit", 0.5, {}, stands_for=big)])
+    assert (ledger.rounds()[0]["seed"], ledger.rounds()[0]["config"]) == (big, {"seed": big})
+    assert (ledger.picks(0)[0].position, ledger.picks(0)[0].stands_for) == (big, big)
 
 
 @pytest.mark.parametrize(
-    "where", ["nonsense://", "postgresql+nodriver://me:s3cret@host/db", "sqlite:////proc/none/l.db"]
+    ("pick", "why"),
+    [
+        (Pick(2**63, "i", "audit", 0.5), "64 bits"),
+        (Pick(0, "i", "audit", float("nan")), "is nan"),
+        (Pick(0, "i", "audit", 0.5, inclusion=float("inf")), "is inf"),
+        (Pick(0, "\ud800", "audit", 0.5), "no Unicode"),
+    ],
 )
-def test_an_unusable_url_is_told_without_its_password(where):
-    with pytest.raises(LedgerError) as caught:
-        Ledger(where, "trial")
-    assert "s3cret" not in str(caught.value)
+def test_what_cannot_be_kept_is_refused_whole(ledger, pick, why):
+    good = Pick(0, "good", "audit", 0.5)
+    with pytest.raises(LedgerError, match=why), ledger.transaction() as writer:
+        writer.add_picks(0, [good, pick])
+    assert ledger.picks(0) == []
 
 
+def test_numbers_that_json_does_not_know_become_null(ledger):
+    parts = {"margin": float("nan"), "far": float("-inf"), "plain": 0.25}
+    with ledger.transaction() as writer:
+        writer.add_picks(0, [Pick(0, "i", "audit", 0.5, parts)])
+    assert ledger.picks(0)[0].parts == {"margin": None, "far": None, "plain": 0.25}
+
+
+def test_unknown_seconds_are_none_and_no_change(ledger):
+    for _ in range(2):
+        with ledger.transaction() as writer:
+            writer.mirror(Pull((said("1", "a", seconds=float("nan")),), ""))
+    assert [(a.seconds, a.revision) for a in ledger.revisions()] == [(0.0, 1)]
+
+
+def test_order_is_by_code_points_in_every_database(ledger):
+    names = sorted(["b", "B", "a-c", "ab", "é", "_", "Z", "ß"])
+    with ledger.transaction() as writer:
+        writer.add_resolutions(0, [Resolution(name, 0, None, 1.0, "m", "1") for name in reversed(names)])
+    assert [r.item_id for r in ledger.resolutions(0)] == names
+
+
+def test_priority_and_prediction_of_a_task_may_change(ledger):
+    before = ledger.tasks()
+    later = replace(before[1], priority=0.9, predicted={"spam": 0.8}, model_id="m-2")
+    with ledger.transaction() as writer:
+        writer.reprioritise([later])
+    assert ledger.tasks() == [before[0], later, before[2]]
+
+
+def test_what_is_counted_is_what_is_there(ledger):
+    with ledger.transaction() as writer:
+        writer.begin_round(0, seed=1, config={}, policy_version="1")
+        writer.mirror(Pull((said("1", "a"), said("2", "b", answer=None, skipped=True)), ""))
+        writer.mirror(Pull((said("1", "a", ("ok",)),), "", missing_tasks=("c",)))
+    assert ledger.counts() == {"rounds": 1, "tasks": 3, "annotations": 2}
+    assert repr(ledger) == "Ledger('trial', 1 round, 3 tasks, 2 annotations)"
+    told = {n: (c.tasks, c.waiting, c.answers, c.skips, c.lost) for n, c in ledger.overview().items()}
+    assert told == {0: (2, 1, 1, 1, 0), 1: (1, 0, 0, 0, 1)}
+
+
+@settings(max_examples=30)
 @given(st.text(min_size=1, max_size=50), st.text(max_size=200))
 def test_any_text_survives(identity, note):
-    ledger = Ledger(":memory:", "trial")
-    mine = replace(task("k"), data={"text": note})
+    _keep(":memory:", identity, note)
+
+
+def _keep(where, identity, note):
     try:
         identity.encode(), note.encode()
     except UnicodeEncodeError:
         return
+    ledger = Ledger(where, identity)
+    mine = replace(task(f"k{identity}"), data={"text": note}, item_id=note, region=identity)
     with ledger.transaction() as writer:
         writer.add_tasks([mine])
-        writer.mirror(Pull((replace(said(identity, "k"), answer=Answer((), "unsure", note)),), ""))
-    assert ledger.tasks()[0].data == {"text": note}
+        writer.mirror(Pull((said(identity, mine.key, answer=Answer((), "unsure", note)),), identity))
+    assert ledger.tasks() == ledger.tasks(items=[note]) == [mine]
     assert ledger.annotations()[0].answer.note == note
+    assert ledger.annotations()[0].id == ledger.cursor == identity
+    ledger.close()
+
+
+def test_text_with_nul_and_escapes_survives(place):
+    for text in (
+        "\x00",
+        "a\x000\x10",
+        "\x10",
+        "\x10\x10",
+        "\x100",
+        "\x10\x00\x10",
+        "'; --",
+        "%s %(x)s :y",
+        "\U0001f600",
+    ):
+        _keep(place, text, text)

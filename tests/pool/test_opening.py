@@ -120,7 +120,7 @@ def test_files_that_cannot_be_read_are_told_with_a_remedy(tmp_path: Path) -> Non
     with pytest.raises(PoolError, match=r"2 rows do not have the 2 fields of the header \(row 1: 3 fields; row 3: 1"):
         Pool.open(tmp_path / "bad.csv")
     (tmp_path / "bad.jsonl").write_text('{"id": 1, "text": "zonk"}\n{"id": [2], "text": "wub"}\n')
-    with pytest.raises(PoolError, match="is not one JSON object of the same fields"):
+    with pytest.raises(PoolError, match="line 2: 'id' is a list, and a number above"):
         Pool.open(tmp_path / "bad.jsonl")
 
 

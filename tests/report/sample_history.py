@@ -10,10 +10,13 @@ from hitl.history import (
     ComparisonRow,
     EstimateRow,
     History,
+    LanguageRow,
     LeftRow,
+    PersonRow,
     PickRow,
     RoundRow,
     StabilityRow,
+    TamperRow,
     WorkerRow,
     YieldRow,
 )  # fmt: skip
@@ -131,6 +134,51 @@ def people(at: int) -> list[WorkerRow]:
     ]  # fmt: skip
 
 
+def part(name: str, right: int, n: int) -> EstimateRow:
+    value = right / n if n else None
+    return estimate(name, value, 0.12, n, **({} if n else {"low": 0.0, "high": 1.0}))
+
+
+def median(name: str, value: float, n: int) -> EstimateRow:
+    return estimate(name, value, n=n, low=value * 0.8, high=value * 1.3)
+
+
+def language(name: str, answers: int) -> LanguageRow:
+    shares = {"agreement": part("sided", answers - 4, answers), "gold": part("gold", answers // 5, answers // 4)}
+    row = {"language": name, "answers": answers, "seconds": median("seconds_an_answer", 9.0, answers), **shares}
+    return LanguageRow(**row)  # type: ignore[typeddict-item]
+
+
+def everybody() -> list[PersonRow]:
+    """The people of all rounds: a newcomer with few answers, one who was touched, one who sat no exam."""
+    return [
+        PersonRow(
+            worker=row["worker"], answers=row["answers"] * 5, reviews=12 if at == 2 else 0, skips=row["skips"],
+            unconfirmed=2 if at == 1 else 0, outs={"unsure": 3, "no_policy": 1} if at else {},
+            seconds=median("seconds_an_answer", 9.5 + 4 * at, row["answers"] * 5),
+            turnaround=median("turnaround", 5400.0 * (at + 1), row["answers"] * 5),
+            agreement=part("sided", 7 if at == 3 else 70 - 5 * at, 8 if at == 3 else 80), accuracy=row["accuracy"],
+            gold=part("gold", 3 if at == 3 else 28 - 3 * at, 4 if at == 3 else 30),
+            exam=part("exam", 0 if at == 4 else 18 - 3 * at, 0 if at == 4 else 20),
+            overruled=part("overruled", at, 14 if at else 0),
+            languages=[language("en", 80), language("ar", 21)] if at == 0 else [language("ja", 40)],
+        )
+        for at, row in enumerate(people(4))
+    ]  # fmt: skip
+
+
+def touched() -> list[TamperRow]:
+    common = {"annotation": "77", "answers": 1, "task": "5c0b4e3d16f303186fae"}
+    changed = "reviewer-03 changed labels of reviewer-02's answer after it was counted"
+    deleted = "reviewer-01's answer was deleted; the server does not tell by whom"
+    return [
+        TamperRow(severity=3, kind="answer changed by another", at="2026-11-14T10:12:00+00:00", by="reviewer-03",
+                  whose="reviewer-02", counted=True, told=changed, **common),  # type: ignore[typeddict-item]
+        TamperRow(severity=2, kind="answer deleted", at="2026-11-14T11:40:00+00:00", by="", whose="reviewer-01",
+                  counted=False, told=deleted, **common),  # type: ignore[typeddict-item]
+    ]  # fmt: skip
+
+
 ARMS = {"audit": 30, "random": 10, "uncertain": 36, "positives": 14, "relabel": 10}
 SEED_ARMS = {"benchmark": 200, "keyword": 40, "diverse": 40, "random": 20}
 
@@ -202,8 +250,10 @@ def sample(how_many: int = 5, **changes: Any) -> History:
                  "regions": {"US": 700000, "ID": 200000, "JP": 150000, "EG": 120000, "IL": 64567}},
         "model": {"kind": "text_linear", "options": {"C": 1.0, "word_ngrams": [1, 2]}},
         "plan": {"rounds": 4, "budget": 100, "benchmark": 200, "audit": 0.3, "random": 0.1, "seed": 7,
-                 "scores": {"margin": 1.0, "impact": 1.0}, "cost_per_hour": 18.0, "target": 0.75},
+                 "scores": {"margin": 1.0, "impact": 1.0}, "cost_per_hour": 18.0, "target": 0.75,
+                 "gold": 0.1, "exam": 20, "review": True},
         "connector": {"kind": "label_studio", "url": "http://127.0.0.1:8080/projects/3"}, "headline": "macro_f1",
+        "people": everybody() if how_many else [], "tampering": touched() if how_many else [],
         "rounds": [round_row(at) for at in range(how_many)],
     }  # fmt: skip
     told |= changes

@@ -50,6 +50,12 @@ def hostile(campaigns: ModuleType) -> Any:
             pick.update(why=next(bad), parts={next(bad): 0.5}, predicted={next(bad): 0.5}, resolved=[next(bad)])
         for person in row["people"]:
             person.update(worker=next(bad), note=next(bad))
+    for person in history["people"]:
+        person.update(worker=next(bad), outs={next(bad): 2})
+        for language in person["languages"]:
+            language.update(language=next(bad))
+    for row in history["tampering"]:
+        row.update(told=next(bad), task=next(bad), at=next(bad))
     return history
 
 
@@ -115,9 +121,38 @@ def test_the_page_says_what_happened(campaigns: ModuleType, page: Any) -> None:
 def test_people_stand_in_alphabetical_order(campaigns: ModuleType) -> None:
     history = campaigns.sample()
     names = ["p10", "p9", "p2"]
-    history["rounds"][-1]["people"] = [{**history["rounds"][-1]["people"][0], "worker": name} for name in names]
+    history["people"] = [{**history["people"][0], "worker": name} for name in names]
     found = re.findall(r"<bdi>(p\d+)</bdi>", render_html(history))
-    assert found == ["p2", "p9", "p10"]
+    assert found == ["p2", "p9", "p10"] * 2
+
+
+def test_a_person_s_record_says_how_sure_it_is(campaigns: ModuleType, page: Any) -> None:
+    read = page(render_html(campaigns.sample()))
+    for words in ("7 of 8", "3 of 4", "too few to tell", "88% of 80", "93% of 30", "2 not counted: touched by another"):
+        assert words in read.shown, words
+    assert "28 of 30 [81%, 100%]" in read.hidden
+    assert "somebody else wrote or changed them" in read.hidden
+    assert "12 as a senior" in read.shown
+    assert "88%" not in page(render_html(campaigns.sample(people=[campaigns.everybody()[3]]))).shown.split("record")[1]
+
+
+def test_what_was_done_to_others_work_is_told(campaigns: ModuleType, page: Any) -> None:
+    shown = page(render_html(campaigns.sample())).shown
+    assert "counted already reviewer-03 changed labels of reviewer-02's answer after it was counted" in shown
+    assert "the server does not tell by whom" in shown
+    assert "Nobody changed or deleted another’s work." in page(render_html(campaigns.sample(tampering=[]))).shown
+
+
+def test_a_plan_without_gold_exam_and_review_is_told_of_them(campaigns: ModuleType, page: Any) -> None:
+    shown = page(render_html(campaigns.sample(plan={"rounds": 4}))).shown
+    for words in ("No gold in the stream", "No exam", "No review"):
+        assert words in shown
+    full = page(render_html(campaigns.sample())).shown
+    assert "No gold in the stream" not in full
+    unsat = campaigns.sample()
+    for person in unsat["people"]:
+        person["exam"] = campaigns.part("exam", 0, 0)
+    assert "Nobody has sat the exam yet" in page(render_html(unsat)).shown
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -212,6 +247,7 @@ def test_a_large_campaign_stays_small(campaigns: ModuleType) -> None:
     for name in ("precision", "recall", "f1", "average_precision", "precision@remove", "recall@remove"):
         benchmark += [campaigns.estimate(name, 0.5, label=label) for label in labels]
     people = [{**campaigns.people(1)[0], "worker": f"p{number}"} for number in range(2000)]
+    everybody = [{**campaigns.everybody()[0], "worker": f"p{number}"} for number in range(2000)]
     confusion = {"labels": labels, "matrix": [[1.0] * 120] * 120, "n": 14400}
     rows = [
         campaigns.round_row(
@@ -220,6 +256,6 @@ def test_a_large_campaign_stays_small(campaigns: ModuleType) -> None:
         )
         for at in range(200)
     ]  # fmt: skip
-    source = render_html(campaigns.sample(0, rounds=rows))
-    assert len(source.encode()) < 700_000
+    source = render_html(campaigns.sample(0, rounds=rows, people=everybody))
+    assert len(source.encode()) < 900_000
     assert "The first 100 of 2,000" in source

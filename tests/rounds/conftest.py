@@ -40,6 +40,11 @@ def make_stand(folder, pool):
     return Stand(folder, pool, plan, demo_policy())
 
 
+@pytest.fixture(scope="session")
+def new_stand():
+    return make_stand
+
+
 @pytest.fixture
 def stand(tmp_path, stream):
     return make_stand(tmp_path, stream)

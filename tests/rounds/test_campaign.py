@@ -1,7 +1,7 @@
 """The walk: every step once, in whatever process; nothing lost, nothing twice, nothing learned from the benchmark."""
 
 import json
-from dataclasses import astuple, replace
+from dataclasses import astuple
 
 import numpy as np
 import pytest
@@ -10,9 +10,7 @@ import hitl
 from hitl.errors import CampaignError, ConfigError, PolicyError, ServerUnreachable
 from hitl.policy import Policy
 from hitl.rounds import STEPS
-from hitl.rounds.collect import unanswered
 from hitl.rounds.learn import training_set
-from hitl.types import Annotation, Answer, Task
 from hitl.workforce.simulated import Reviewer
 
 SAMPLES = ("benchmark", "audit", "agreement")
@@ -308,20 +306,6 @@ def test_two_runs_at_once_are_refused(stand):
 def test_a_name_that_cannot_be_a_folder_is_refused(stand, name):
     with pytest.raises(ConfigError, match="name"):
         hitl.Campaign(name, policy=stand.policy, pool=stand.pool, model=None, connector=None, folder=stand.folder)
-
-
-def said(worker, labels=("ok",), skipped=False):
-    return Annotation(worker, "t", worker, None if skipped else Answer(labels), "2026", 1.0, skipped=skipped)
-
-
-def test_when_a_task_still_needs_people():
-    task = Task("t", 0, "i", 0, "classify", "1", "", {}, overlap=2)
-    assert unanswered([task], [], set()) == ["t"]
-    assert unanswered([task], [], {"t"}) == []
-    assert unanswered([task], [said("a"), said("b", skipped=True)], set()) == ["t"]
-    assert unanswered([task], [said("a"), said("b")], set()) == []
-    assert unanswered([task], [said("a"), replace(said("b"), deleted=True)], set()) == ["t"]
-    assert unanswered([task], [said(w, skipped=True) for w in "abc"], set()) == []
 
 
 def test_chance_comes_from_the_seed_alone(stand, finished):

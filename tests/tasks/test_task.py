@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from hitl.errors import DataError
 from hitl.policy import Label, LabelOverride, Policy, Region
-from hitl.tasks.form import Form
+from hitl.tasks import Form
 from hitl.tasks.task import Asking, make_tasks, task_key
 from hitl.types import Pick
 
@@ -55,9 +55,19 @@ def test_tasks_keep_the_order_and_carry_what_belongs_to_each() -> None:
     assert {task.key for task in again}.isdisjoint({first.key, second.key})
 
 
+def test_opinions_and_guidance_are_readable() -> None:
+    labels = (Label(name="ok", violating=False), Label(name="bad"))
+    override = LabelOverride(definition="not\u202ethis")
+    policy = Policy(name="p", version="1", labels=labels, regions={"ID": Region(labels={"bad": override})})
+    asking = Asking(campaign="c", round=1, form=Form(policy=policy), queue="review")
+    (task,) = make_tasks(asking, PICKS[:1], [{"text": "x", "region": "ID", "opinions": "ok: \u2066why\u2069\u202d"}])
+    assert task.data["guidance"] == "Bad: not⟨U+202E⟩this."
+    assert task.data["opinions"] == "ok: \u200ewhy⟨U+202D⟩"
+
+
 def test_what_no_server_can_hold_is_replaced_in_the_text() -> None:
     (task,) = make_tasks(ASKING, PICKS[:1], [{"text": "a\x00b\ud800c\u202ed", "region": ""}])
-    assert task.data["text"] == "a\ufffdb?c\u202ed"
+    assert task.data["text"] == "a\ufffdb?c⟨U+202E⟩d"
 
 
 @pytest.mark.parametrize(
@@ -74,6 +84,37 @@ def test_an_image_campaign_shows_the_media() -> None:
     (task,) = make_tasks(asking, PICKS[:1], [{"media": "https://media.invalid/1.png", "text": "caption"}])
     assert task.data["media"] == "https://media.invalid/1.png"
     assert "text" not in task.data
+
+
+def test_a_queue_of_its_own_asks_by_itself_and_reviewers_see_what_others_said() -> None:
+    rows = [{"text": "a", "opinions": "spam (1), \x00 ok (1)"}]
+    (main,), (review,), (exam,) = (
+        make_tasks(Asking(campaign="demo", round=3, form=Form(policy=POLICY), queue=queue), PICKS[:1], rows)
+        for queue in ("", "review", "exam")
+    )
+    assert len({main.key, review.key, exam.key}) == 3
+    assert review.key == task_key("demo", 3, "item-7", "2", "classify:review")
+    assert (main.queue, review.queue, exam.queue) == ("", "review", "exam")
+    assert review.data["opinions"] == "spam (1), \ufffd ok (1)"
+    assert "opinions" not in main.data
+    assert "opinions" not in exam.data
+
+
+def test_a_conversation_is_shown_turn_by_turn_and_a_pair_side_by_side() -> None:
+    talk = Asking(campaign="demo", round=3, form=Form(policy=POLICY, modality="conversation"))
+    (task,) = make_tasks(talk, PICKS[:1], [{"text": '[{"role": "user", "content": "hi"}]'}])
+    assert task.data["turns"] == [{"author": "user", "text": "hi"}]
+    assert "text" not in task.data
+    pair = Asking(campaign="demo", round=3, form=Form(policy=POLICY, modality="pair"))
+    (task,) = make_tasks(pair, PICKS[:1], [{"text": '{"prompt": "why?", "left": "a", "right": "b"}'}])
+    assert [task.data[part] for part in ("prompt", "left", "right")] == ["why?", "a", "b"]
+
+
+def test_one_malformed_conversation_is_named() -> None:
+    talk = Asking(campaign="demo", round=3, form=Form(policy=POLICY, modality="conversation"))
+    rows = [{"text": '[{"role": "user", "content": "hi"}]'}, {"text": "hi"}]
+    with pytest.raises(DataError, match="item 'item-4'"):
+        make_tasks(talk, PICKS, rows)
 
 
 def test_of_a_clip_alone_it_says_where_to_look() -> None:

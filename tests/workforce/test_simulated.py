@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hitl.errors import ConfigError
-from hitl.policy import Policy
+from hitl.policy import Criterion, Policy
 from hitl.workforce.simulated import TEAM, Reviewer, assign, respond
 
 SINGLE = Policy.parse(
@@ -170,3 +170,17 @@ def test_every_language_of_the_demo_is_read_by_two_careful_people():
 def test_impossible_people_are_refused(wrong):
     with pytest.raises(ConfigError, match="mira"):
         Reviewer("mira", **wrong)
+
+
+def test_stars_are_as_right_as_the_reviewer_and_within_the_scale():
+    rubric = (Criterion(name="clear", question="Is it clear?"), Criterion(name="kind", question="Is it kind?", scale=2))
+    policy = SINGLE.model_copy(update={"rubric": rubric})
+    sure = answers(replace(STEADY, name="sure", accuracy=1.0), ("rude",), policy)
+    steady = answers(STEADY, ("rude",), policy)
+    for at, criterion in enumerate(rubric):
+        due = np.array([response.answer.ratings[at][1] for response in sure])
+        given_ = np.array([response.answer.ratings[at][1] for response in steady])
+        assert set(due) == set(given_) == set(range(1, criterion.scale + 1))
+        assert np.mean(due == given_) == pytest.approx(STEADY.accuracy, abs=0.03)
+        assert np.abs(due - given_).max() == 1
+    assert not respond(STEADY, "task-1", (), policy, 0).answer.ratings

@@ -1,0 +1,247 @@
+"""The tasks of one project on a Label Studio: asked for, sent, changed; no second copy where one was meant."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from hitl.connectors.studio.http import Http, ServerBroke
+from hitl.errors import ServerRefused, ServerUnreachable
+
+EVERYTHING = 10_000_000
+KEYS = 2000
+BODIES = 200
+WINDOW = 5000
+"""Tasks listed by number at once: a listing of everything takes the server longer than one would wait for a word."""
+
+SETTLE_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
+"""Pauses after an import whose answer was lost, in which the server may still finish it."""
+
+_BODY = "id,data,updated_at,annotations,result,completed_by,updated_by,lead_time,was_cancelled,created_at"
+_STATE = (
+    "id,data,overlap,is_labeled,total_annotations,cancelled_annotations,draft_exists,"
+    "total_predictions,predictions_model_versions"
+)
+_CHANGE = "id,updated_at,draft_exists"
+_PLAIN = {"id", _CHANGE}
+"""What the server need not compute answers, predictions and counts for."""
+
+_TOLD_VERSIONS = 500
+"""The server cuts the list of model versions off after so many characters."""
+
+Row = Mapping[str, Any]
+"""A task as the server tells of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How a task stands on the server, without its content."""
+
+    id: int
+    overlap: int
+    closed: bool
+    answers: int
+    skips: int
+    draft: bool
+    versions: frozenset[str]  # of the models whose prediction it has
+    predictions: int
+
+    @property
+    def touched(self) -> bool:
+        """Whether somebody answered or skipped the task, or began to."""
+        return bool(self.answers or self.skips or self.draft)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Tasks by the server's ids: when they changed last, and which of the project's somebody is at work on."""
+
+    at: dict[int, datetime]
+    drafted: tuple[int, ...]
+
+
+class Tasks:
+    """The tasks of one project; keys are `hitl_key` in a task's data."""
+
+    def __init__(self, http: Http, project: int) -> None:
+        self._http = http
+        self._project = project
+
+    def held(self, keys: Iterable[str]) -> dict[str, list[Held]]:
+        """The state of those that are there, by key; of several copies the one with answers, then the oldest, first.
+
+        O(keys) time; contents pass through, a few thousand at once.
+        """
+        wanted = sorted(keys)
+        found: dict[str, list[Held]] = {}
+        for start in range(0, len(wanted), KEYS):
+            asked = _filter("data.hitl_key", "in_list", "String", wanted[start : start + KEYS])
+            for row in self._list(_STATE, _filters([asked])):
+                found.setdefault(row["data"]["hitl_key"], []).append(self._held(row))
+        for rows in found.values():
+            rows.sort(key=precedence)
+        return found
+
+    def everything(self) -> Iterator[tuple[Held, Row]]:
+        """How every task stands, with its data as it was sent; a few hundred in memory at once."""
+        for row in self._by_id(sorted(self.changed(None).at), _STATE):
+            yield self._held(row), row["data"]
+
+    def changed(self, since: datetime | None) -> Changes:
+        """What changed since then, or everything; one small request where that is little. O(changes), or O(tasks)."""
+        if since is not None:
+            touched = _filter("updated_at", "greater_or_equal", "Datetime", stamp(since))
+            page = self._page(_CHANGE, _filters([touched, _BEGUN], "or"), size=WINDOW)
+            if page["total"] <= WINDOW:
+                return _changes(page["tasks"], page["tasks"], since)
+        # The server tells of drafts only where it is asked for them.
+        return _changes(self._windows(_CHANGE), self._list(_CHANGE, _filters([_BEGUN])), since)
+
+    def copies(self, keys: Iterable[str]) -> Iterator[int]:
+        """The server's ids of all tasks with these keys, a few thousand at once."""
+        wanted = sorted(keys)
+        for start in range(0, len(wanted), KEYS):
+            asked = _filter("data.hitl_key", "in_list", "String", wanted[start : start + KEYS])
+            yield from (row["id"] for row in self._list("id", _filters([asked])))
+
+    def drafts(self, number: int) -> list[str]:
+        """The e-mail addresses of those who began to answer a task and have not sent it; nobody when it is gone."""
+        try:
+            return [str(row["user"]) for row in self._http.rows(f"/api/tasks/{number}/drafts", each=("user",))]
+        except ServerRefused as refused:
+            if " 404" not in str(refused):
+                raise
+            return []
+
+    def bodies(self, ids: Sequence[int]) -> Iterable[Row]:
+        """Tasks with data and annotations, a few hundred in memory at once."""
+        return self._by_id(ids, _BODY)
+
+    def send(self, chunk: Mapping[str, Row]) -> bool:
+        """Import tasks by key; False when they did not arrive, however long one waits."""
+        return self._post("import", list(chunk.values()), lambda: len(self.held(chunk)) == len(chunk))
+
+    def send_predictions(self, predictions: Mapping[str, Row]) -> bool:
+        """Add predictions by task key, each with the server's id of its `task`; False when they did not arrive."""
+        return self._post("import/predictions", list(predictions.values()), lambda: self._predicted(predictions))
+
+    def single_predictions(self, number: int) -> None:
+        """Take away what a task has twice: of each model version the first prediction stays."""
+        versions: set[str] = set()
+        for row in self._predictions(number):
+            if row["model_version"] in versions:
+                self._if_there("DELETE", f"/api/predictions/{row['id']}/", None)
+            versions.add(row["model_version"])
+
+    def change(self, number: int, change: Row) -> None:
+        """Change a task; nothing when it is gone."""
+        self._if_there("PATCH", f"/api/tasks/{number}/", dict(change))
+
+    def delete_untouched(self, number: int) -> bool:
+        """Delete a task that nobody has worked on, looked at once more just before; whether it is gone."""
+        if any(self._held(row).touched for row in self._by_id([number], _STATE)):
+            return False
+        self._if_there("DELETE", f"/api/tasks/{number}/", None)
+        return True
+
+    def _post(self, what: str, body: list[Row], arrived: Callable[[], bool]) -> bool:
+        try:
+            self._http.write("POST", f"/api/projects/{self._project}/{what}", body)
+            return True
+        except (ServerUnreachable, ServerBroke):
+            for pause in SETTLE_SECONDS:
+                time.sleep(pause)
+                if arrived():
+                    return True
+            return False
+
+    def _predicted(self, predictions: Mapping[str, Row]) -> bool:
+        held = self.held(predictions)
+        return all(row["model_version"] in held[key][0].versions for key, row in predictions.items() if key in held)
+
+    def _held(self, row: Row) -> Held:
+        told = str(row["predictions_model_versions"] or "")
+        versions = frozenset(version.strip() for version in told.split(",") if version.strip())
+        if len(told) >= _TOLD_VERSIONS:
+            versions = frozenset(str(one["model_version"]) for one in self._predictions(row["id"]))
+        return Held(
+            id=row["id"],
+            overlap=row["overlap"],
+            closed=row["is_labeled"],
+            answers=row["total_annotations"],
+            skips=row["cancelled_annotations"],
+            draft=bool(row["draft_exists"]),
+            versions=versions,
+            predictions=row["total_predictions"],
+        )
+
+    def _predictions(self, number: int) -> list[dict[str, Any]]:
+        return sorted(self._http.rows("/api/predictions/", {"task": number}), key=lambda row: row["id"])
+
+    def _if_there(self, method: str, path: str, body: object) -> None:
+        try:
+            self._http.rewrite(method, path, body)
+        except ServerRefused as refused:
+            if " 404" not in str(refused):
+                raise
+
+    def _by_id(self, ids: Sequence[int], include: str) -> Iterator[dict[str, Any]]:
+        for start in range(0, len(ids), BODIES):
+            yield from self._list(
+                include, {"selectedItems": {"all": False, "included": list(ids[start : start + BODIES])}}
+            )
+
+    def _windows(self, include: str) -> Iterator[dict[str, Any]]:
+        """Every task, in the order of ids, from which each window goes on: pages would slip when tasks are deleted."""
+        last = 0
+        while True:
+            beyond = _filters([_filter("id", "greater", "Number", last)]) | {"ordering": ["tasks:id"]}
+            rows = self._page(include, beyond, size=WINDOW)["tasks"]
+            yield from rows
+            if len(rows) < WINDOW:
+                return
+            last = rows[-1]["id"]
+
+    def _list(self, include: str, body: Row) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._page(include, body)["tasks"]
+        return found
+
+    def _page(self, include: str, body: Row, size: int = EVERYTHING) -> dict[str, Any]:
+        # Links to media come as they were sent, not as the server signs them for a page.
+        params = {
+            "project": self._project,
+            "page_size": size,
+            "include": include,
+            "resolve_uri": "false",
+        } | ({} if include in _PLAIN else {"fields": "all"})
+        return self._http.row("/api/tasks", params, body, each=("tasks", "total"))
+
+
+def precedence(held: Held) -> tuple[bool, bool, int]:
+    """Which of several copies comes first: the one with answers, then one that somebody began, then the oldest."""
+    return not held.answers, not held.touched, held.id
+
+
+def stamp(moment: datetime) -> str:
+    """ISO 8601 in UTC with microseconds, which the server's filters want."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _filter(column: str, operator: str, kind: str, value: object) -> dict[str, Any]:
+    return {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
+
+
+def _filters(items: Sequence[Row], conjunction: str = "and") -> dict[str, Any]:
+    return {"filters": {"conjunction": conjunction, "items": list(items)}}
+
+
+_BEGUN = _filter("draft_exists", "equal", "Boolean", True)
+
+
+def _changes(rows: Iterable[Row], begun: Iterable[Row], since: datetime | None) -> Changes:
+    stamps = ((row["id"], datetime.fromisoformat(row["updated_at"])) for row in rows)
+    at = {number: moment for number, moment in stamps if since is None or moment >= since}
+    return Changes(at, tuple(row["id"] for row in begun if row["draft_exists"]))

@@ -1,0 +1,77 @@
+"""The values that travel between the rooms: frozen, typed, and without behaviour of their own.
+
+An item walks as: pool row → `PoolView` and `Scores` → `Pick` → `Task` → `Annotation` → `Resolution` → `Targets`;
+what is said about the walk at its end is an `Estimate`.
+"""
+
+from hitl.types.figures import Comparison, Estimate, Verdict
+from hitl.types.machine import (
+    READABLE,
+    Bools,
+    Embeddings,
+    Floats,
+    Ints,
+    Keys,
+    Known,
+    PoolView,
+    Predictions,
+    Proba,
+    Progress,
+    Scores,
+    Spans,
+    Targets,
+    Unreadable,
+    silent,
+)
+from hitl.types.people import (
+    Annotation,
+    Answer,
+    Arm,
+    Difference,
+    Finding,
+    Pick,
+    Pull,
+    Queue,
+    Receipt,
+    Resolution,
+    Selection,
+    Span,
+    Tab,
+    Task,
+)
+
+__all__ = [
+    "READABLE",
+    "Annotation",
+    "Answer",
+    "Arm",
+    "Bools",
+    "Comparison",
+    "Difference",
+    "Embeddings",
+    "Estimate",
+    "Finding",
+    "Floats",
+    "Ints",
+    "Keys",
+    "Known",
+    "Pick",
+    "PoolView",
+    "Predictions",
+    "Proba",
+    "Progress",
+    "Pull",
+    "Queue",
+    "Receipt",
+    "Resolution",
+    "Scores",
+    "Selection",
+    "Span",
+    "Spans",
+    "Tab",
+    "Targets",
+    "Task",
+    "Unreadable",
+    "Verdict",
+    "silent",
+]
