@@ -21,7 +21,7 @@ serve: .venv/.ready $(SERVER)/.ready
 # Small products of matrices, and several processes at once: threads of the BLAS would only wait for one another.
 test: export OMP_NUM_THREADS ?= 1
 test: setup
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 # An annotator in headless Chromium: HITL_CHROMIUM names it, HITL_SHOTS a folder for pictures of the pages.
 browser: export OMP_NUM_THREADS ?= 1

@@ -274,7 +274,9 @@ def test_a_redirect_to_nowhere_is_refused():
         assert LEGACY not in str(told.value)
 
 
-@pytest.mark.parametrize(("token", "renews"), [(LEGACY, False), (jwt(9e6), True), (jwt(9e6), False)])
+@pytest.mark.parametrize(
+    ("token", "renews"), [(LEGACY, False), (jwt(9e6), True), (jwt(9e6), False)], ids=["legacy", "renewing", "personal"]
+)
 def test_the_token_is_in_no_log_and_in_no_traceback_with_its_locals(token, renews, caplog):
     from rich.console import Console
     from rich.traceback import Traceback

@@ -47,7 +47,7 @@ def test_keywords_of_all_regions_of_violating_labels():
         version: 1
         labels:
           - {name: ok, violating: false, keywords: [fine]}
-          - {name: spam, keywords: [gold, " "]}
+          - {name: spam, keywords: [gold]}
           - {name: rude}
         regions: {XA: {labels: {spam: {keywords: [gold, emas]}, rude: {keywords: [tako]}}}}
     """)

@@ -14,7 +14,7 @@ from hitl.types import Pick
         (Pick(0, "i", "keyword", 0.5, {"keyword spam": 1.0, "keyword rude": 0.0}), ["keyword of spam"]),
         (Pick(0, "i", "diverse", 0.5, stands_for=4), ["Typical", "4 near-identical"]),
         (Pick(0, "i", "explore", 0.5, {"margin": 0.2, "impact": 1234.5}), ["margin 0.2", "impact 1,234"]),
-        (Pick(0, "i", "gold", 0.5), ["arm gold", "priority 0.50"]),
+        (Pick(0, "i", "gold", 0.5), ["how people do", "label is known"]),
         (Pick(0, "i", "contested", 0.5, {"margin": 0.2}, label="hate"), ["for the label hate", "margin 0.2"]),
         (Pick(0, "i", "exemplar", 0.5, {"exemplar spam": 1.0, "exemplar rude": 0.0}), ["example of spam"]),
         (Pick(0, "i", "keyword", 0.5), ["keyword of the policy"]),
