@@ -36,7 +36,7 @@ class Connector(Protocol):
         ...
 
     def refresh(self, tasks: Sequence[Task], progress: Progress = silent) -> None:
-        """Give tasks that are there their present prediction and priority; whoever is at work is not disturbed."""
+        """Give open tasks the prediction and priority of their present model; whoever is at work is not disturbed."""
         ...
 
     def sort(self, tabs: Sequence[Tab]) -> None:

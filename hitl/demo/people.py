@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from hitl.connectors.studio.http import Http
+from hitl.connectors.studio.http import Gone, Http
 from hitl.errors import NotAllowed, ServerRefused, ServerUnreachable
 from hitl.tasks import Form, encode
 from hitl.workforce.simulated import Response
@@ -59,10 +59,8 @@ class Account:
         """What the server serves this person next (it is then locked for them), None when nothing is left."""
         try:
             row = self._http.write("POST", "/api/dm/actions", {}, {"id": "next_task", "project": project})
-        except ServerRefused as refused:
-            if " 404" in str(refused):
-                return None
-            raise
+        except Gone:
+            return None
         return _waiting(row)
 
     def submit(self, task: Waiting, results: list[dict[str, Any]], seconds: float) -> bool:

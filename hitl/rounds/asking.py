@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from hitl.rounds.walk import UNREADABLE, Done, Walk
 from hitl.tasks.content import shown as content
 from hitl.tasks.task import Asking, make_tasks
 from hitl.types import Pick, Task
+
+Row = Mapping[str, Any]
+"""An item as the pool tells of it."""
 
 EVERYBODY = 99
 """How many people may sit the exam."""
@@ -26,9 +30,9 @@ def ask(walk: Walk, number: int) -> Done:
     neither their place nor their number on the server tells which of them are gold.
     """
     again = {task.key: task.overlap + 1 for task in relabelled(walk, number)}
-    picks, why = _showable(walk, [pick for pick in walk.ledger.picks(number) if pick.arm != "relabel"])
-    exam, unfit = _showable(walk, _exam_picks(walk) if number == 0 else [])
-    tasks = [*_tasks(walk, number, picks), *_exam(walk, exam)]
+    picks, rows, why = _showable(walk, [pick for pick in walk.ledger.picks(number) if pick.arm != "relabel"])
+    exam, questions, unfit = _showable(walk, _exam_picks(walk) if number == 0 else [])
+    tasks = [*_tasks(walk, number, picks, rows), *_exam(walk, exam, questions)]
     broken = walk.connector.broken(tasks)
     shown = sorted((task for task in tasks if task.key not in broken), key=lambda task: task.key)
     why |= unfit | {task.item_id: broken[task.key] for task in tasks if task.key in broken}
@@ -49,24 +53,23 @@ def ask(walk: Walk, number: int) -> Done:
     return Done(output, write)
 
 
-def _showable(walk: Walk, picks: Sequence[Pick]) -> tuple[list[Pick], dict[str, str]]:
-    """Picks whose content the form can show, and of the others item id → why not. O(picks)."""
+def _showable(walk: Walk, picks: Sequence[Pick]) -> tuple[list[Pick], list[Row], dict[str, str]]:
+    """Picks whose content the form can show, with their rows; of the others item id → why not. O(picks)."""
     rows = walk.pool.rows(np.array([pick.position for pick in picks], dtype=np.int64)).to_pylist()
-    good, why = list[Pick](), dict[str, str]()
+    good, why = list[tuple[Pick, Row]](), dict[str, str]()
     for pick, row in zip(picks, rows, strict=True):
         try:
             content(walk.form.modality, row, pick.item_id)
-            good.append(pick)
+            good.append((pick, row))
         except DataError as error:
             why[pick.item_id] = str(error)
-    return good, why
+    return [pick for pick, _ in good], [row for _, row in good], why
 
 
-def _tasks(walk: Walk, number: int, picks: Sequence[Pick]) -> tuple[Task, ...]:
+def _tasks(walk: Walk, number: int, picks: Sequence[Pick], rows: Sequence[Row]) -> tuple[Task, ...]:
     positions = np.array([pick.position for pick in picks], dtype=np.int64)
     fitted = walk.fitted(number - 1)
     predicted: list[dict[str, float]] = [{} for _ in picks]
-    rows = walk.pool.rows(positions).to_pylist()
     if fitted is not None and picks:
         x = walk.features.take(positions)
         proba = fitted.predict(x).proba
@@ -93,10 +96,9 @@ def _exam_picks(walk: Walk) -> list[Pick]:
     return list(map(Pick, at.tolist(), walk.pool.ids(at), ["exam"] * len(at), scores)) if len(at) else []
 
 
-def _exam(walk: Walk, picks: Sequence[Pick]) -> tuple[Task, ...]:
+def _exam(walk: Walk, picks: Sequence[Pick], rows: Sequence[Row]) -> tuple[Task, ...]:
     """The exam's questions; nothing on them says what is right, since every member can read a task."""
     asking = Asking(campaign=walk.campaign, round=0, form=replace(walk.form, queue="exam"), queue="exam")
-    rows = walk.pool.rows(np.array([pick.position for pick in picks], dtype=np.int64)).to_pylist()
     return make_tasks(asking, picks, rows, people=[EVERYBODY] * len(picks))
 
 

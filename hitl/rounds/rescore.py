@@ -18,7 +18,7 @@ from hitl.rounds.walk import Walk
 from hitl.sampling.aims import aims
 from hitl.sampling.scan import Job, ScanBatch, priorities
 from hitl.sampling.view import Viewer
-from hitl.types import Floats, Ints, Resolution, Task
+from hitl.types import Floats, Ints, Predictions, Resolution, Task
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _ordered(
 ) -> list[Task]:
     at = np.array([task.position for task in tasks], dtype=np.int64)
     predicted = fitted.predict(walk.features.take(at))
-    served = _priorities(walk, number, fitted, at, settled)
+    served = _priorities(walk, number, predicted, at, settled)
     return [
         replace(
             task,
@@ -73,14 +73,13 @@ def _ordered(
     ]
 
 
-def _priorities(walk: Walk, number: int, fitted: Fitted, at: Ints, settled: Sequence[Resolution]) -> Floats:
+def _priorities(walk: Walk, number: int, predicted: Predictions, at: Ints, settled: Sequence[Resolution]) -> Floats:
     """What the plan's widest arm makes of the items (n,), as when a round picks."""
     benchmark = walk.benchmark_items()
     learned = [r for r in settled if r.labels is not None and r.item_id not in benchmark]
     survey = Survey.of(walk.pool, walk.plan.strata)
     looked_for = aims(walk.plan, standing(walk, learned))
     job = Job(walk.plan, looked_for, walk.strata[1], survey.stakes(walk.policy), walk.seed(number, "rescore"))
-    predicted = fitted.predict(walk.features.take(at))
     embeddings = walk.features.embeddings
     view = Viewer(walk.policy, survey.regions, job.seed).view(
         walk.pool.keys[at],

@@ -244,7 +244,11 @@ class Http:
             raise ServerUnreachable(f"{where}: {self.url} is busy or restarting ({status}); nothing is lost, try again")
         if status >= 500:
             raise ServerBroke(f"{where}: the server failed ({status}); look into its log")
-        raise ServerRefused(f"{where}: {status} {detail}".rstrip())
+        raise (Gone if status == 404 else ServerRefused)(f"{where}: {status} {detail}".rstrip())
+
+
+class Gone(ServerRefused):
+    """What was asked about is not there, or no more."""
 
 
 class ServerBroke(ServerRefused):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 from hitl.connectors.studio.http import Http
@@ -28,7 +29,7 @@ def look_over(http: Http, campaign: str, form: Form, *, show_predictions: bool) 
     """What stands in the way of working there; stops at the first thing without which nothing else can be known."""
     findings: list[Finding] = []
     for name, look in (("server", _server), ("token", _token), ("permissions", _permissions)):
-        finding = _safely(name, lambda look=look: look(http))  # type: ignore[misc]
+        finding = _safely(name, partial(look, http))
         findings.append(finding)
         if finding.state == "fail":
             return findings

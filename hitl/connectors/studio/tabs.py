@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from hitl.connectors.studio.http import Http
+from hitl.connectors.studio.http import Gone, Http
 from hitl.connectors.studio.project import Project
-from hitl.errors import ServerRefused
+from hitl.connectors.studio.tasks import where
 from hitl.types import Tab
 
 OURS = "hitl · "
@@ -101,11 +102,8 @@ class Tabs:
 
     def _drop(self, views: Iterable[dict[str, Any]]) -> None:
         for view in views:
-            try:
+            with suppress(Gone):
                 self.http.rewrite("DELETE", f"{_VIEWS}{view['id']}/", None)
-            except ServerRefused as refused:
-                if " 404" not in str(refused):
-                    raise
 
 
 def _hidden(data: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -117,13 +115,9 @@ def _hidden(data: Mapping[str, Any]) -> dict[str, list[str]]:
 def _filters(tab: Tab) -> dict[str, Any]:
     items = []
     if tab.language is not None:
-        items.append(_filter("data.language", "equal", "String", tab.language))
+        items.append(where("data.language", "equal", "String", tab.language))
     if tab.keys is not None:
-        items.append(_filter("data.hitl_key", "in_list", "String", sorted(tab.keys)))
+        items.append(where("data.hitl_key", "in_list", "String", sorted(tab.keys)))
     if tab.answered is not None:
-        items.append(_filter("is_labeled", "equal", "Boolean", tab.answered))
+        items.append(where("is_labeled", "equal", "Boolean", tab.answered))
     return {"conjunction": "and", "items": items}
-
-
-def _filter(column: str, operator: str, kind: str, value: object) -> dict[str, Any]:
-    return {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}

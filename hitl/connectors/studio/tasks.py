@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from hitl.connectors.studio.http import Http, ServerBroke
-from hitl.errors import ServerRefused, ServerUnreachable
+from hitl.connectors.studio.http import Gone, Http, ServerBroke
+from hitl.errors import ServerUnreachable
 
 EVERYTHING = 10_000_000
 KEYS = 2000
@@ -78,7 +79,7 @@ class Tasks:
         wanted = sorted(keys)
         found: dict[str, list[Held]] = {}
         for start in range(0, len(wanted), KEYS):
-            asked = _filter("data.hitl_key", "in_list", "String", wanted[start : start + KEYS])
+            asked = where("data.hitl_key", "in_list", "String", wanted[start : start + KEYS])
             for row in self._list(_STATE, _filters([asked])):
                 found.setdefault(row["data"]["hitl_key"], []).append(self._held(row))
         for rows in found.values():
@@ -93,7 +94,7 @@ class Tasks:
     def changed(self, since: datetime | None) -> Changes:
         """What changed since then, or everything; one small request where that is little. O(changes), or O(tasks)."""
         if since is not None:
-            touched = _filter("updated_at", "greater_or_equal", "Datetime", stamp(since))
+            touched = where("updated_at", "greater_or_equal", "Datetime", stamp(since))
             page = self._page(_CHANGE, _filters([touched, _BEGUN], "or"), size=WINDOW)
             if page["total"] <= WINDOW:
                 return _changes(page["tasks"], page["tasks"], since)
@@ -104,16 +105,14 @@ class Tasks:
         """The server's ids of all tasks with these keys, a few thousand at once."""
         wanted = sorted(keys)
         for start in range(0, len(wanted), KEYS):
-            asked = _filter("data.hitl_key", "in_list", "String", wanted[start : start + KEYS])
+            asked = where("data.hitl_key", "in_list", "String", wanted[start : start + KEYS])
             yield from (row["id"] for row in self._list("id", _filters([asked])))
 
     def drafts(self, number: int) -> list[str]:
         """The e-mail addresses of those who began to answer a task and have not sent it; nobody when it is gone."""
         try:
             return [str(row["user"]) for row in self._http.rows(f"/api/tasks/{number}/drafts", each=("user",))]
-        except ServerRefused as refused:
-            if " 404" not in str(refused):
-                raise
+        except Gone:
             return []
 
     def bodies(self, ids: Sequence[int]) -> Iterable[Row]:
@@ -182,11 +181,8 @@ class Tasks:
         return sorted(self._http.rows("/api/predictions/", {"task": number}), key=lambda row: row["id"])
 
     def _if_there(self, method: str, path: str, body: object) -> None:
-        try:
+        with suppress(Gone):
             self._http.rewrite(method, path, body)
-        except ServerRefused as refused:
-            if " 404" not in str(refused):
-                raise
 
     def _by_id(self, ids: Sequence[int], include: str) -> Iterator[dict[str, Any]]:
         for start in range(0, len(ids), BODIES):
@@ -198,7 +194,7 @@ class Tasks:
         """Every task, in the order of ids, from which each window goes on: pages would slip when tasks are deleted."""
         last = 0
         while True:
-            beyond = _filters([_filter("id", "greater", "Number", last)]) | {"ordering": ["tasks:id"]}
+            beyond = _filters([where("id", "greater", "Number", last)]) | {"ordering": ["tasks:id"]}
             rows = self._page(include, beyond, size=WINDOW)["tasks"]
             yield from rows
             if len(rows) < WINDOW:
@@ -230,7 +226,8 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _filter(column: str, operator: str, kind: str, value: object) -> dict[str, Any]:
+def where(column: str, operator: str, kind: str, value: object) -> dict[str, Any]:
+    """A condition on a column of the tasks, as the server's filters have it."""
     return {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
 
 
@@ -238,7 +235,7 @@ def _filters(items: Sequence[Row], conjunction: str = "and") -> dict[str, Any]:
     return {"filters": {"conjunction": conjunction, "items": list(items)}}
 
 
-_BEGUN = _filter("draft_exists", "equal", "Boolean", True)
+_BEGUN = where("draft_exists", "equal", "Boolean", True)
 
 
 def _changes(rows: Iterable[Row], begun: Iterable[Row], since: datetime | None) -> Changes:
