@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hitl.challenges import ChallengeSuite as ChallengeSuite
     from hitl.config import CampaignConfig as CampaignConfig
     from hitl.connectors.label_studio import LabelStudio as LabelStudio
     from hitl.connectors.memory import MemoryConnector as MemoryConnector
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Campaign": "hitl.rounds",
     "CampaignConfig": "hitl.config",
+    "ChallengeSuite": "hitl.challenges",
     "Ensemble": "hitl.models.ensemble",
     "HitlError": "hitl.errors",
     "ImageClassifier": "hitl.models.image_classifier",

@@ -1,4 +1,4 @@
-"""From probabilities to decisions: which labels each item is given."""
+"""From probabilities to decisions: which labels each item is given, and whether it violates anything."""
 
 from __future__ import annotations
 
@@ -27,3 +27,18 @@ def decide(proba: Proba | Floats, thresholds: Floats | None = None, multi_label:
     if proba.shape[1]:
         decided[np.arange(len(proba)), relative.argmax(axis=1)] = True
     return decided
+
+
+def violation(proba: Proba | Floats, violating: Bools, multi_label: bool = False) -> Floats:
+    """The probability (n,) that some violating label (k,) applies, from the labels' (n, k); O(n k).
+
+    The sum in a single-label policy. In a multi-label one the largest: the lower bound whatever the dependence of the
+    labels (Fréchet), and exact where they nest. Each item's number depends on its own row alone.
+
+    >>> violation(np.array([[0.5, 0.25, 0.25]]), np.array([False, True, True])).tolist()
+    [0.5]
+    """
+    found = np.zeros(len(proba))
+    for column in np.flatnonzero(violating):
+        (np.maximum if multi_label else np.add)(found, proba[:, column].astype(np.float64), out=found)
+    return np.clip(found, 0.0, 1.0, out=found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
@@ -11,6 +12,8 @@ _VISIBLE_FORMATS = {*range(0x0600, 0x0606), 0x06DD, 0x070F, 0x08E2}  # drawn sig
 _JOINERS = {0x200C, 0x200D}  # Persian, Hindi and emoji need them; between plain letters they hide something
 _LOOKS_EMPTY = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0}
 _MARKS_IN_A_ROW = 4
+_RUNS = r"(?:\s*[=+\-@|\uff1d\uff0b\uff0d\uff20]|[\t\r\n])"
+_FORMULA, _INERT = re.compile(f"'*{_RUNS}"), re.compile(f"'+{_RUNS}")
 
 
 def visible(text: str, limit: int = 5000) -> str:
@@ -89,3 +92,17 @@ def paragraph(bold: str, rest: str = "") -> str:
 def words(text: str) -> str:
     """Plain text as HTML, cut to 400 characters, with what would not be seen as codes."""
     return escape(visible(text, _LONGEST))
+
+
+def inert(cell: str) -> str:
+    """A cell that no spreadsheet runs: a `'` stands before what would be a formula (OWASP: CSV injection).
+
+    >>> inert("=1+1"), inert("hate"), live(inert("'=1+1"))
+    ("'=1+1", 'hate', "'=1+1")
+    """
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def live(cell: str) -> str:
+    """What a cell was before `inert`."""
+    return cell[1:] if _INERT.match(cell) else cell

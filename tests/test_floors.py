@@ -12,7 +12,7 @@ FLOORS = [
     {"history"},
     {"policy", "pool", "deciding", "media"},
     {"tasks", "sampling", "labels", "workforce", "metrics"},
-    {"models", "connectors", "ledger", "report", "compute", "hashes"},
+    {"models", "connectors", "ledger", "report", "compute", "hashes", "challenges"},
     {"rounds"},
     {"config", "console"},
     {"doctor", "serve"},

@@ -1,4 +1,4 @@
-"""The command line: init, run, status, pull, rescore, report, serve, doctor, tampering, match, export."""
+"""The command line: init, run, status, pull, rescore, report, serve, doctor, tampering, match, export, transparency."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hitl.cli import campaigns, looking
+from hitl.cli import campaigns, looking, proposing, transparency
 from hitl.cli.common import app
 from hitl.console import errors, say
 from hitl.errors import HitlError
 
-__all__ = ["app", "campaigns", "looking", "main"]
+__all__ = ["app", "campaigns", "looking", "main", "proposing", "transparency"]
 
 
 def _version(wanted: bool) -> None:

@@ -176,4 +176,4 @@ class ScanShards:
             known=self.known,
         )
         strata = coded(table, self.survey.columns, self._strata)
-        return ScanBatch(rows - before, view, strata, self.eligible.of(keys, table))
+        return ScanBatch(rows - before, view, strata, self.eligible.of(keys, table), predicted.proba)

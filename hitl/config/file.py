@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from hitl.challenges import ChallengeSuite
 from hitl.compute import Compute, make_compute
 from hitl.config.places import LARGEST, LabelStudioConfig, MemoryConfig, secret
-from hitl.config.sections import ComputeConfig, ModelConfig, PoolConfig, Section
+from hitl.config.sections import ChallengeConfig, ComputeConfig, ModelConfig, PoolConfig, Section
 from hitl.connectors import Connector
 from hitl.connectors.deferred import Deferred
 from hitl.errors import ConfigError
@@ -38,6 +39,7 @@ class CampaignConfig(Section):
     model: ModelConfig = ModelConfig()
     plan: Plan = Plan()
     form: FormName | None = None
+    challenges: tuple[ChallengeConfig, ...] = ()
     connect: Annotated[LabelStudioConfig | MemoryConfig, Field(discriminator="kind")]
     compute: ComputeConfig = ComputeConfig()
     folder: Place | None = None
@@ -117,6 +119,11 @@ class CampaignConfig(Section):
         found = self.at(root) if isinstance(root, str) else pool.folder
         return MediaFolder(found) if found is not None and pool.columns.media is not None else None
 
+    def open_challenges(self) -> tuple[ChallengeSuite, ...]:
+        """The challenge suites, checked as tables; their paths are relative to the file."""
+        columns = [(self.at(one.path), one.model_dump(exclude={"path"})) for one in self.challenges]
+        return tuple(ChallengeSuite.read(path, **given) for path, given in columns)
+
     def open_compute(self) -> Compute:
         """Where passes over the pool run; raises `ConfigError` for a kind or option that is not known."""
         return make_compute(self.compute.kind, self.compute.model_extra)
@@ -157,4 +164,5 @@ class CampaignConfig(Section):
             progress=progress,
             compute=self.open_compute(),
             form=self.form,
+            challenges=self.open_challenges(),
         )

@@ -33,6 +33,19 @@ class PoolConfig(Section):
     quarantine_to: Place | None = None
 
 
+class ChallengeConfig(Section):
+    """A challenge suite, and which of its columns hold what; see `ChallengeSuite.read`."""
+
+    path: Place
+    expected: str
+    functionality: str
+    text: str | None = None
+    media: str | None = None
+    groups: tuple[str, ...] = ()
+    map: dict[str, str | tuple[str, ...]] = {}
+    name: str | None = None
+
+
 class ModelConfig(BaseModel):
     """A kind of model; every further key is one of its options."""
 

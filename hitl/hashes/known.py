@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +18,7 @@ import pyarrow.compute as pc
 from hitl.errors import ConfigError, DataError
 from hitl.hashes.bits import NEAR, Hashes, checked, from_hex, to_hex
 from hitl.hashes.near import HammingIndex, Pairs
-from hitl.markup import visible
+from hitl.markup import inert, live, visible
 from hitl.pool.keys import as_array
 from hitl.types import Ints
 
@@ -34,7 +33,6 @@ KINDS = {
 _EXACT = ("sha256", "text")
 _KEYS = ("kind", "hash", "label", "source")
 _LONGEST, _LONGEST_WORD = 1 << 16, 200
-_FORMULA, _QUOTED = re.compile(r"'*[=+\-@\t\r]"), re.compile(r"'+[=+\-@\t\r]")
 
 
 class Entry(NamedTuple):
@@ -92,7 +90,7 @@ class HashList:
             with path.open("w", encoding="utf-8", newline="") as file:
                 if suffix == ".csv":
                     rows = (
-                        [entry.kind, entry.hash, _inert(entry.label), _inert(entry.source)] for entry in self.entries()
+                        [entry.kind, entry.hash, inert(entry.label), inert(entry.source)] for entry in self.entries()
                     )
                     csv.writer(file, lineterminator="\n").writerows([_KEYS, *rows])
                 else:
@@ -138,11 +136,6 @@ class HashList:
     def __repr__(self) -> str:
         counts = [f"{self.kinds.count(kind):,} {kind}" for kind in self.held]
         return f"HashList({', '.join(counts) or 'empty'})"
-
-
-def _inert(word: str) -> str:
-    """A word that no spreadsheet runs (OWASP: CSV injection)."""
-    return f"'{word}" if _FORMULA.match(word) else word
 
 
 def _lines(file: IO[str], path: Path) -> Iterator[str]:
@@ -211,7 +204,7 @@ def _csv(lines: Iterable[str], path: Path) -> Iterator[tuple[str, Entry]]:
                 continue
             if len(row) != len(head):
                 raise DataError(f"{where}: {len(row)} values for {len(head)} columns; mend the line")
-            words = (word[1:] if _QUOTED.match(word) else word for word in row)
+            words = map(live, row)
             yield where, Entry(**dict(zip(head, words, strict=True)))
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num}: this is not CSV ({error}); mend the line") from None

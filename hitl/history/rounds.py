@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
+from hitl.history.calibration import CalibrationRow
+from hitl.history.challenge import ChallengeRow
+from hitl.history.control import Control
 from hitl.history.figures import ComparisonRow, EstimateRow
+from hitl.history.gaps import GapsRow
+from hitl.history.helped import Helped
 from hitl.history.people import PersonRow, TamperRow, WorkerRow
+from hitl.history.prevalence import PrevalenceRow
+from hitl.history.slices import SlicesRow
+from hitl.history.thresholds import ThresholdsRow
+from hitl.history.transparency import TransparencyFinding
+from hitl.history.trends import TrendsRow
 
 
 class PickRow(TypedDict):
@@ -61,6 +71,21 @@ class LeftRow(TypedDict):
     audited: EstimateRow | None  # by what people said of the audit draw
 
 
+class Findings(TypedDict, total=False):
+    """What was found out about a round beyond its figures; what is missing had nothing to tell."""
+
+    helped: Helped  # by label and slice
+    control: Control  # what the picks bought over chance
+    prevalence: PrevalenceRow  # how much of the pool violates the policy
+    slices: SlicesRow  # where the model errs more than elsewhere
+    thresholds: ThresholdsRow  # what could be decided without a person
+    calibration: list[CalibrationRow]  # whether probabilities can be believed, one a sample
+    challenge: list[ChallengeRow]  # one a suite
+    transparency: TransparencyFinding  # how right the model that picked the round decides by itself
+    gaps: GapsRow  # what the policy and the labels do not cover
+    trends: TrendsRow  # what is changing
+
+
 class RoundRow(TypedDict):
     """One round, told."""
 
@@ -96,6 +121,7 @@ class RoundRow(TypedDict):
     agreement: EstimateRow | None  # Krippendorff's alpha
     stability: StabilityRow | None  # None before the second model
     left: LeftRow | None  # None in the seed round
+    findings: Findings
     people: list[WorkerRow]
     seconds_a_task: float | None  # median of people's active seconds an annotation
     seconds_total: float

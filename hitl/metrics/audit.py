@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from hitl.errors import DataError
+from hitl.metrics.combined import Part, stratified
 from hitl.metrics.figures import prevalences
-from hitl.metrics.intervals import Shares, shares
+from hitl.metrics.intervals import FEW, Shares, kish, shares
 from hitl.metrics.quality import ratio_estimates
+from hitl.metrics.responses import collapsed
 from hitl.metrics.sample import LabelledSample
-from hitl.types import Estimate, Floats
+from hitl.types import Estimate, Floats, Ints
+
+VIEWS = 10_000
+"""Views that the violative view rate is told of, as platforms tell it."""
+
+STRATUM = 30
+"""Drawn items that a stratum needs to be weighed by its size: with fewer its own mean is too biased."""
 
 
 def share(values: Floats, inclusion: Floats, *, views: Floats | None = None, name: str = "share") -> Estimate:
@@ -18,7 +28,7 @@ def share(values: Floats, inclusion: Floats, *, views: Floats | None = None, nam
     See `hitl.metrics.intervals.shares` for variance and interval. Raises `DataError` for impossible inclusion.
 
     >>> print(share(np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.1, 0.1, 0.9, 0.9])))
-    share 0.100 [0.004, 0.778] (n=4)
+    share 0.100 [0.003, 0.810] (n=4)
     """
     _check(inclusion, len(values))
     size = np.ones(len(values)) if views is None else views
@@ -33,8 +43,10 @@ def total(values: Floats, inclusion: Floats, *, most: Floats | None = None, name
     Variance Σ (1 - π) y² / π² (Poisson and priority sampling; Särndal, Swensson and Wretman 1992, eq. 2.8.6 without
     covariances). The interval is Fay and Feuer's (1997, Statistics in Medicine 16:791) for weighted sums of rare
     events, which is skewed and stays honest when nothing was found; the one more event that it allows for has the mean
-    weight of an item in the pool. Items drawn for certain are added as they are. `most` (n,) is the largest
-    value each item could have had (1 when left out). Raises `DataError` for impossible values.
+    weight of an item in the pool, and where many were found that of those. Of few events the variance, too, is pulled
+    towards that of as many of the sample's own weights, as in `hitl.metrics.intervals.shares`. Items drawn for certain
+    are added as they are. `most` (n,) is the largest value each item could have had (1 when left out). Raises
+    `DataError` for impossible values.
 
     >>> print(total(np.zeros(300), np.full(300, 0.01)))
     total 0 [0, 369] (n=300)
@@ -51,8 +63,47 @@ def total(values: Floats, inclusion: Floats, *, most: Floats | None = None, name
     found, variance = float(weighted.sum()), float(((1 - inclusion[chance]) * weighted**2).sum())
     size = weights * most[chance]
     one = float((weights * size).sum() / weights.sum()) if len(weights) else 0.0
+    if found > 0:
+        trust = float(kish(weighted[:, None])[0])
+        guess = found * float(((1 - inclusion[chance]) * size**2).sum() / size.sum())
+        variance = (trust * variance + FEW * max(variance, guess)) / (trust + FEW)
+        one = (trust * float((weighted**2).sum()) / found + FEW * one) / (trust + FEW)
     low, high = _gamma(found, variance, one)
     return Estimate(name, certain + found, certain + low, certain + high, len(values), method=method)
+
+
+def poststratified(values: Floats, inclusion: Floats, strata: Ints, sizes: Floats, *, name: str = "share") -> Estimate:
+    """The mean of values (n,) in [0, 1] over a pool whose strata hold `sizes` (h,) items, by the drawn items of each.
+
+    `strata` (n,) are codes into `sizes`. What the draw took too much or too little of by chance is put right: Σ N_h /
+    N × Hájek's mean in h (see `hitl.metrics.combined.stratified`). Strata with fewer than `STRATUM` drawn items are
+    taken together. Raises `DataError` as `share` does.
+
+    >>> drawn, said = np.repeat([0, 1], 30), np.repeat([1.0, 0.0], 30)
+    >>> poststratified(said, np.full(60, 0.01), drawn, np.array([100.0, 300.0])).value
+    0.25
+    """
+    _check(inclusion, len(values))
+    n = len(values)
+    joined = collapsed(np.append(strata, np.arange(len(sizes))), np.arange(n + len(sizes)) < n, STRATUM)
+    strata, sizes = joined[:n], np.asarray(np.bincount(joined[n:], sizes), dtype=np.float64)
+    parts = []
+    for code in range(len(sizes)):
+        rows = strata == code
+        chance = inclusion[rows]
+        parts.append(Part.of(shares(values[rows, None], np.ones((len(chance), 1)), 1 / chance, 1 - chance)))
+    return stratified(parts, sizes / sizes.sum(), name=name)
+
+
+def violative_view_rate(prevalence_by_views: Estimate) -> Estimate:
+    """Views of violating items in `VIEWS` views, from their share.
+
+    >>> print(violative_view_rate(Estimate("prevalence_by_views", 0.0011, 0.0010, 0.0012, 900)))
+    violative_view_rate 11.000 [10.000, 12.000] (n=900)
+    """
+    ends = (VIEWS * end for end in (prevalence_by_views.value, prevalence_by_views.low, prevalence_by_views.high))
+    value, low, high = ends
+    return replace(prevalence_by_views, name="violative_view_rate", value=value, low=low, high=high)
 
 
 def audit(sample: LabelledSample) -> tuple[Estimate, ...]:
@@ -67,7 +118,7 @@ def audit(sample: LabelledSample) -> tuple[Estimate, ...]:
         return tuple(told)
     settled = ~np.isnan(sample.violates)
     answered = sample.weights @ settled / sample.weights.sum() if len(sample) else 1.0
-    inclusion = np.maximum(answered, 1e-12) / sample.weights[settled]
+    inclusion = np.clip(answered / sample.weights[settled], 1e-12, 1.0)
     bad, reach = sample.violates[settled], sample.reach[settled]
     items = total(bad, inclusion, name="violating_items")
     views = total(bad * reach, inclusion, most=reach, name="violating_views")

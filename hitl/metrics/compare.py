@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from hitl.errors import DataError
 from hitl.metrics.figures import Ratio, by_label, ratios
+from hitl.metrics.mcnemar import LEVEL, POWER
 from hitl.metrics.quality import average_precisions, macro_f1, ratio_estimates
 from hitl.metrics.ranking import average_precision, ranking_influence
 from hitl.metrics.resample import replicate
@@ -16,8 +17,42 @@ from hitl.metrics.sample import LabelledSample
 from hitl.types import Comparison, Estimate, Floats, Verdict
 
 
+@dataclass(frozen=True)
+class Contrast:
+    """One comparison, with what its interval stands on: the difference's standard error and its degrees of freedom.
+
+    The error is 0 where the models agree on every item, and there are no degrees of freedom (NaN); it is NaN where the
+    difference is.
+    """
+
+    comparison: Comparison
+    error: float
+    freedom: float
+
+    @property
+    def p(self) -> float:
+        """Of no difference, two-sided: below 0.05 where the 95 % interval leaves 0 out. NaN where nothing is known."""
+        from scipy.special import stdtr
+
+        if not self.error:
+            return float(self.comparison.difference.value == 0)
+        return float(2 * stdtr(self.freedom, -abs(self.comparison.difference.value) / self.error))
+
+    def detectable(self, level: float = LEVEL) -> float:
+        """The true difference that a comparison like this one finds with a power of 80 %, two-sided at `level`.
+
+        Bloom's minimum detectable effect (1995, Evaluation Review 19:547): error × (t at 1 - level / 2 + t at 0.8). It
+        stands on the error alone, and not on the difference that was seen. NaN where no item bears on it, and where
+        even a difference of 1 would be missed.
+        """
+        from scipy.special import stdtrit
+
+        found = float(self.error * (stdtrit(self.freedom, 1 - level / 2) + stdtrit(self.freedom, POWER)))
+        return found if found <= 1 else float("nan")
+
+
 @dataclass(frozen=True, eq=False)
-class _Figure:
+class Figure:
     """A figure as a function of weights (b, n) → (b,), and at the sample's own what each item brings to it.
 
     `parts` (n, m) is all that the figure reads of an item; `influence` (n,) is w d figure / d w.
@@ -47,29 +82,49 @@ def compare(
     do not differ on any item it is the rule of three. Raises `DataError` when the samples are not of the same items, or
     do not know the figure. O(replicates n k) time.
     """
+    return contrast(new, old, rng, figure=figure, label=label, replicates=replicates).comparison
+
+
+def contrast(
+    new: LabelledSample,
+    old: LabelledSample,
+    rng: np.random.Generator,
+    *,
+    figure: str = "macro_f1",
+    label: str = "",
+    replicates: int = 1000,
+) -> Contrast:
+    """The same comparison as `compare`, with p-value and detectable difference."""
+    from scipy.special import stdtrit
+
     _same_items(new, old)
-    after, before = _figure(new, figure, label, rng), _figure(old, figure, label, rng)
+    after, before = figure_of(new, figure, label, rng), figure_of(old, figure, label, rng)
     value = after.estimate.value - before.estimate.value
+    error, freedom = 0.0, float("nan")
     if not np.isfinite(value):
-        half, how = 1.0, after.estimate.method if np.isnan(after.estimate.value) else before.estimate.method
+        error, half = float("nan"), 1.0
+        how = after.estimate.method if np.isnan(after.estimate.value) else before.estimate.method
     elif not (after.parts != before.parts).any():
         whole = new.weights[new.whole]
         half, how = float(1 - 0.05 ** ((whole**2).sum() / whole.sum() ** 2)), "the models agree on every item"
     else:
-        half = _half(after, before, new, rng, replicates)
+        error, freedom = _error(after, before, new, rng, replicates)
+        half = float(stdtrit(freedom, 1 - LEVEL / 2) * error)
         differ = int((after.parts != before.parts).any(axis=1).sum())
         how = f"paired bootstrap, {replicates} replicates, t interval; the models differ on {differ} items"
     low, high = (-1.0, 1.0) if np.isnan(value) else (max(value - half, -1.0), min(value + half, 1.0))
     difference = Estimate(figure, value, low, high, after.estimate.n, label=label, method=how)
-    return Comparison(_verdict(difference, figure), difference, before.estimate, after.estimate)
+    compared = Comparison(_verdict(difference, figure), difference, before.estimate, after.estimate)
+    return Contrast(compared, error, freedom)
 
 
-def _half(after: _Figure, before: _Figure, sample: LabelledSample, rng: np.random.Generator, replicates: int) -> float:
-    """Half the interval: the bootstrap's standard deviation times t at the degrees of freedom that it rests on.
+def _error(
+    after: Figure, before: Figure, sample: LabelledSample, rng: np.random.Generator, replicates: int
+) -> tuple[float, float]:
+    """The bootstrap's standard deviation of the difference, and the degrees of freedom that it rests on.
 
     These are Satterthwaite's, (Σ u²)² / Σ u⁴ - 1 over each item's influence u on the difference.
     """
-    from scipy.special import stdtrit
 
     def difference(weights: Floats) -> Floats:
         return (after.at(weights) - before.at(weights))[:, None]
@@ -77,7 +132,7 @@ def _half(after: _Figure, before: _Figure, sample: LabelledSample, rng: np.rando
     drawn = replicate(difference, sample.weights, sample.uncertain, replicates, rng)
     square = (after.influence - before.influence) ** 2 * sample.uncertain
     freedom = float(square.sum() ** 2 / max((square**2).sum(), 1e-300)) - 1
-    return float(stdtrit(max(freedom, 1.0), 0.975) * drawn.std(ddof=1))
+    return float(drawn.std(ddof=1)), max(freedom, 1.0)
 
 
 def _verdict(difference: Estimate, figure: str) -> Verdict:
@@ -94,10 +149,11 @@ def _same_items(new: LabelledSample, old: LabelledSample) -> None:
         )
 
 
-def _figure(sample: LabelledSample, name: str, label: str, rng: np.random.Generator) -> _Figure:
+def figure_of(sample: LabelledSample, name: str, label: str, rng: np.random.Generator) -> Figure:
+    """A figure of `measure` by its name and label; raises `DataError` for one that is not known."""
     if name == "macro_f1":
-        occurring = {sample.labels[column] for column in np.flatnonzero(sample.truth.any(axis=0))}
-        chosen = [ratio for ratio in by_label(sample) if ratio.name == "f1" and ratio.label in occurring]
+        common = {sample.labels[column] for column in np.flatnonzero(sample.common)}
+        chosen = [ratio for ratio in by_label(sample) if ratio.name == "f1" and ratio.label in common]
         return _mean_of(chosen, sample, macro_f1(sample))
     if name == "average_precision":
         told = {estimate.label: estimate for estimate in average_precisions(sample, rng)}
@@ -108,10 +164,13 @@ def _figure(sample: LabelledSample, name: str, label: str, rng: np.random.Genera
         known = sorted({ratio.name for ratio in ratios(sample)} | {"macro_f1", "average_precision"})
         about = f" of label {label!r}" if label else ""
         raise DataError(f"no figure {name!r}{about} to compare; there are {', '.join(known)}")
+    if name == "f1" and sample.common[sample.labels.index(label)]:
+        # What few items were predicted is a finding of a comparison, and no want of items.
+        found = [replace(found[0], rests=None)]
     return _mean_of(found, sample, ratio_estimates(found, sample)[0])
 
 
-def _mean_of(chosen: list[Ratio], sample: LabelledSample, estimate: Estimate) -> _Figure:
+def _mean_of(chosen: list[Ratio], sample: LabelledSample, estimate: Estimate) -> Figure:
     top, bottom = (
         np.array([getattr(ratio, side) for ratio in chosen]).reshape(len(chosen), len(sample)).T
         for side in ("top", "bottom")
@@ -122,7 +181,7 @@ def _mean_of(chosen: list[Ratio], sample: LabelledSample, estimate: Estimate) ->
 
     total = np.maximum(sample.weights @ bottom, 1e-300)
     pull = (top - (sample.weights @ top) / total * bottom) / total
-    return _Figure(
+    return Figure(
         at=at,
         parts=np.concatenate([top, bottom], axis=1),
         influence=sample.weights * pull.sum(axis=1) / max(len(chosen), 1),
@@ -130,8 +189,8 @@ def _mean_of(chosen: list[Ratio], sample: LabelledSample, estimate: Estimate) ->
     )
 
 
-def _ranking(sample: LabelledSample, label: str, estimate: Estimate) -> _Figure:
-    columns = np.flatnonzero(sample.truth.any(axis=0) & (np.array(sample.labels) == label if label else True))
+def _ranking(sample: LabelledSample, label: str, estimate: Estimate) -> Figure:
+    columns = np.flatnonzero(np.array(sample.labels) == label if label else sample.common)
     known = sample.known
 
     def at(weights: Floats) -> Floats:
@@ -145,4 +204,4 @@ def _ranking(sample: LabelledSample, label: str, estimate: Estimate) -> _Figure:
     for c in columns:
         rows = known[:, c]
         influence[rows] += ranking_influence(sample.truth[rows, c], sample.proba[rows, c], sample.weights[rows])
-    return _Figure(at, sample.proba[:, columns], influence / max(len(columns), 1), estimate)
+    return Figure(at, sample.proba[:, columns], influence / max(len(columns), 1), estimate)

@@ -13,13 +13,17 @@ from hitl.types import Bools, Floats
 
 @dataclass(frozen=True, eq=False)
 class Ratio:
-    """One figure as Σ w top / Σ w bottom, with 0 ≤ top ≤ bottom (n,); `empty` says what a bottom of nothing means."""
+    """One figure as Σ w top / Σ w bottom, with 0 ≤ top ≤ bottom (n,); `empty` says what a bottom of nothing means.
+
+    `rests` are the items that it rests on, where those of the bottom are not what it takes.
+    """
 
     name: str
     label: str
     top: Floats
     bottom: Floats
     empty: str
+    rests: int | None = None
 
 
 def ratios(sample: LabelledSample) -> list[Ratio]:
@@ -56,7 +60,8 @@ def by_label(sample: LabelledSample) -> Iterator[Ratio]:
         known = sample.known[:, column]
         says, is_so = sample.predicted[:, column] & known, sample.truth[:, column]
         hit = (says & is_so).astype(float)
-        yield Ratio("f1", label, 2 * hit, says.astype(float) + is_so, "the label was neither predicted nor found")
+        nothing, rests = "the label was neither predicted nor found", int(min(says.sum(), is_so.sum()))
+        yield Ratio("f1", label, 2 * hit, says.astype(float) + is_so, nothing, rests)
         yield from _precision_recall(label, "", says, is_so)
 
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from hitl.history import Confusion
 from hitl.metrics.figures import Ratio, by_label, ratios
-from hitl.metrics.intervals import Shares, correlations, mean_interval, share_interval, shares
-from hitl.metrics.ranking import average_precision
+from hitl.metrics.intervals import FEWEST, Shares, correlations, kish, mean_interval, share_interval, shares, unless_few
+from hitl.metrics.ranking import average_precision, ranking_influence
 from hitl.metrics.resample import replicate
 from hitl.metrics.sample import LabelledSample
-from hitl.types import Bools, Estimate, Floats, Ints
+from hitl.types import Estimate, Floats, Ints
 
 RATIO = "Hájek ratio, Wilson interval at the effective size"
 """How figures that are shares are estimated; see `hitl.metrics.intervals.shares`."""
@@ -24,7 +24,8 @@ def measure(sample: LabelledSample, rng: np.random.Generator, *, replicates: int
     In this order: `accuracy`, `brier`, `prevalence`, `prevalence_by_views`, `prevalence` by label; `f1`, `precision`
     and `recall` by label; `precision@A` and `recall@A` for A in remove, limit, review and act, for all labels and by
     label; `macro_f1`; `average_precision` by label and, without a label, their mean. A figure that nothing bears on
-    is NaN in [0, 1], and `method` says why. Only average precision uses `rng`. O(replicates n k) time.
+    is NaN in [0, 1], one that too few items bear on NaN in its interval, and `method` says why. Only average precision
+    uses `rng`. O(replicates n k) time.
 
     >>> from hitl.policy import Policy
     >>> from hitl.types import Resolution
@@ -42,69 +43,69 @@ def measure(sample: LabelledSample, rng: np.random.Generator, *, replicates: int
 
 
 def ratio_estimates(wanted: Sequence[Ratio], sample: LabelledSample) -> list[Estimate]:
-    """The estimates of ratios, in their order. O(n m)."""
+    """The estimates of ratios, in their order; of too few items the interval alone (`unless_few`). O(n m)."""
     found = _shares(wanted, sample)
-    return [
-        Estimate(
-            ratio.name,
-            float(value),
-            float(low),
-            float(high),
-            int(n),
-            label=ratio.label,
-            method=RATIO if value == value else ratio.empty,
-        )
-        for ratio, value, low, high, n in zip(wanted, found.value, found.low, found.high, found.n, strict=True)
-    ]
+    told = []
+    for ratio, value, low, high, n in zip(wanted, found.value, found.low, found.high, found.n.tolist(), strict=True):
+        method = RATIO if value == value else ratio.empty
+        estimate = Estimate(ratio.name, float(value), float(low), float(high), n, label=ratio.label, method=method)
+        told.append(unless_few(estimate, n if ratio.rests is None else ratio.rests))
+    return told
 
 
 def macro_f1(sample: LabelledSample) -> Estimate:
-    """The mean F1 of the labels that occur in the sample, with an interval from theirs (`mean_interval`)."""
-    occurs: Bools = np.asarray(sample.truth.any(axis=0))
+    """The mean F1 of the labels that enough items have, with an interval from theirs (`mean_interval`)."""
+    common = sample.common
     found = _shares([ratio for ratio in by_label(sample) if ratio.name == "f1"], sample)
     value, low, high = mean_interval(
-        found.value[occurs], found.low[occurs], found.high[occurs], correlations(found.influence[:, occurs])
+        found.value[common], found.low[common], found.high[common], correlations(found.influence[:, common])
     )
-    method = (
-        f"mean over the {int(occurs.sum())} labels of {len(sample.labels)} that occur in the sample; {RATIO}; MOVER"
-    )
-    if not occurs.any():
-        method = "no label occurs in the sample"
-    return Estimate("macro_f1", value, low, high, int(sample.whole.sum()), method=method)
+    return _mean("macro_f1", (value, low, high), sample, f"{RATIO}; MOVER")
 
 
 def average_precisions(sample: LabelledSample, rng: np.random.Generator, replicates: int = 500) -> list[Estimate]:
-    """Average precision of each label, and their mean over the labels that occur, named without a label.
+    """Average precision of each label, and their mean over those that enough items have, named without a label.
 
     The variance is the bootstrap's; the interval is Wilson's at the effective size that it implies, pulled towards the
     number of items with the label where few have it, or few have not (`share_interval`): it stays in [0, 1] and skewed
-    near the ends, where percentiles do not cover (Boyd, Eng and Page 2013, ECML-PKDD).
+    near the ends, where percentiles do not cover (Boyd, Eng and Page 2013, ECML-PKDD). Its t has the degrees of freedom
+    of the items' influences, for a few of them, with large weights, make most of the variance.
     """
     occurs = np.flatnonzero(sample.truth.any(axis=0))
-
-    def figure(weights: Floats) -> Floats:
-        return np.stack([_one_label(sample, column, weights) for column in occurs], axis=1)
-
     told = {
         label: Estimate("average_precision", np.nan, 0.0, 1.0, 0, label, method="no judged item has the label")
         for label in sample.labels
     }
-    method = "no label occurs in the sample"
-    mean, low, high = float("nan"), 0.0, 1.0
+    way = f"{replicates} replicates of the design's bootstrap, Wilson interval at the effective size"
+    mean = (float("nan"), 0.0, 1.0)
     if len(occurs):
+
+        def figure(weights: Floats) -> Floats:
+            return np.stack([_one_label(sample, column, weights) for column in occurs], axis=1)
+
         value = figure(sample.weights[None])[0]
         shaken = replicate(figure, sample.weights, sample.uncertain, replicates, rng)
         lows, highs = _ranking_interval(sample, occurs, value, shaken.var(axis=0, ddof=1))
-        way = f"{replicates} replicates of the design's bootstrap, Wilson interval at the effective size"
-        for place, column in enumerate(occurs):
+        rows = zip(occurs.tolist(), value.tolist(), lows.tolist(), highs.tolist(), strict=True)
+        for column, at, low, high in rows:
             label, n = sample.labels[column], int(sample.truth[:, column].sum())
-            told[label] = Estimate(
-                "average_precision", float(value[place]), float(lows[place]), float(highs[place]), n, label, method=way
-            )
-        mean, low, high = mean_interval(value, lows, highs, correlations(shaken - shaken.mean(axis=0)))
-        method = f"mean over the {len(occurs)} labels of {len(sample.labels)} that occur in the sample; {way}"
-    n = int(sample.whole.sum())
-    return [*told.values(), Estimate("average_precision", mean, low, high, n, method=method)]
+            one = Estimate("average_precision", at, low, high, n, label, method=way)
+            told[label] = unless_few(one, n, "items with the label")
+        common = sample.common[occurs]
+        together = correlations((shaken - shaken.mean(axis=0))[:, common])
+        mean = mean_interval(value[common], lows[common], highs[common], together)
+    return [*told.values(), _mean("average_precision", mean, sample, way)]
+
+
+def _mean(name: str, found: tuple[float, float, float], sample: LabelledSample, way: str) -> Estimate:
+    """A mean over the sample's common labels; of a single one of several it would tell nothing, and is not told."""
+    common, k = int(sample.common.sum()), len(sample.labels)
+    value, low, high = found
+    method = f"mean over the {common} labels of {k} that at least {FEWEST} items have; {way}"
+    if common < min(2, k):
+        value, low, high = float("nan"), 0.0, 1.0
+        method = f"too few: {common} of {k} labels have the {FEWEST} items that are needed"
+    return Estimate(name, value, low, high, int(sample.whole.sum()), method=method)
 
 
 def confusion(sample: LabelledSample) -> Confusion | None:
@@ -131,8 +132,18 @@ def _one_label(sample: LabelledSample, column: int, weights: Floats) -> Floats:
 
 def _ranking_interval(sample: LabelledSample, columns: Ints, value: Floats, variance: Floats) -> tuple[Floats, Floats]:
     truth, known = sample.truth[:, columns], sample.known[:, columns]
-    positive = truth.sum(axis=0)
-    rarer = np.minimum(positive, known.sum(axis=0) - positive)
-    weighted = sample.weights[:, None] * truth
-    by_weights = (sample.uncertain @ weighted**2) / weighted.sum(axis=0) ** 2
-    return share_interval(value, variance, by_weights, rarer, np.maximum(rarer, 1))
+    positive, negative = (sample.weights[:, None] * side for side in (truth, known & ~truth))
+    by_weights = (sample.uncertain @ positive**2) / positive.sum(axis=0) ** 2
+    events = np.minimum(kish(positive), kish(negative))
+    return share_interval(value, variance, by_weights, events, _freedom(sample, columns) + 1)
+
+
+def _freedom(sample: LabelledSample, columns: Ints) -> Floats:
+    """Degrees of freedom of each label's average precision: Satterthwaite's, Kish's size of the squared influences."""
+    found = []
+    for column in columns:
+        rows = sample.known[:, column]
+        truth, proba = sample.truth[rows, column], sample.proba[rows, column]
+        influence = ranking_influence(truth, proba, sample.weights[rows])
+        found.append(kish((influence**2 * sample.uncertain[rows])[:, None])[0] - 1)
+    return np.maximum(found, 1.0)

@@ -10,6 +10,7 @@ import numpy as np
 
 from hitl.deciding import decide
 from hitl.errors import DataError
+from hitl.metrics.intervals import FEWEST
 from hitl.policy import Policy
 from hitl.types import Bools, Floats, Proba, Resolution
 
@@ -131,6 +132,11 @@ class LabelledSample:
         """(n, k) whether the label applies; False where open."""
         applies: Bools = np.nan_to_num(self.y) > 0
         return applies
+
+    @cached_property
+    def common(self) -> Bools:
+        """(k,) which labels at least `FEWEST` items have: those that means over labels are taken of."""
+        return np.asarray(self.truth.sum(axis=0) >= FEWEST)
 
     @cached_property
     def predicted(self) -> Bools:

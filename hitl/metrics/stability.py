@@ -86,7 +86,8 @@ def _kappa(before: Bools, after: Bools, weights: Floats, label: str) -> tuple[Es
     first, second = share @ before, share @ after
     chance = float(first @ second)
     same = (before == after).all(axis=1).astype(np.float64)
-    observed = float(share @ same)
+    # Of what differs, so that models which agree on every item have a kappa of exactly 1 on any machine.
+    observed = 1 - float(share @ (1 - same))
     if chance >= 1 - 1e-12:
         why = "both models decide alike for all items, as chance would"
         return Estimate("kappa", float("nan"), -1.0, 1.0, n, label, method=why), nothing

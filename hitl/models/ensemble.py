@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hitl.errors import ConfigError, ModelError
 from hitl.models import Features, Model, Reader, make_model
-from hitl.models.calibration import probable
+from hitl.models.calibration import check_method, probable
 from hitl.models.fitted import Core, Learned, Learner
 from hitl.models.saving import Saved
 from hitl.pool import Pool
@@ -39,7 +39,7 @@ class Ensemble(Learner):
 
     members: tuple[Model, ...]
     weights: tuple[float, ...] | None = None
-    calibrate: bool = True
+    calibrate: bool | str = True
     root: str | None = field(default=None, compare=False)
     device: str = field(default="auto", compare=False)
 
@@ -49,6 +49,7 @@ class Ensemble(Learner):
     )
 
     def __post_init__(self) -> None:
+        check_method(self.kind, self.calibrate)
         members = tuple(_member(one, root=self.root, device=self.device) for one in self.members)
         weights = tuple(float(weight) for weight in self.weights or [1.0] * len(members))
         if len(members) < 2 or len(weights) != len(members):

@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from hitl.errors import ModelError
-from hitl.models.calibration import Calibration, HeldOut, calibrate, probable
+from hitl.models.calibration import DEFAULT, Calibration, HeldOut, calibrate, probable
 from hitl.models.saving import Saved, changed, content_id, plain, save
 from hitl.models.targets import FEW, FOLDS, check_targets, data_hash, folds_of, teaches
 from hitl.models.thresholds import prevalence_thresholds
@@ -73,8 +73,8 @@ class Recipe(Protocol):
     limits: ClassVar[tuple[str, ...]]
 
     @property
-    def calibrate(self) -> bool:
-        """Whether probabilities are calibrated."""
+    def calibrate(self) -> bool | str:
+        """Whether probabilities are calibrated, or by which of `hitl.models.calibration.METHODS`."""
 
     def options(self) -> dict[str, Any]:
         """The options as plain values."""
@@ -227,7 +227,8 @@ def fit_model(
     constant = learned.core.constant
     if recipe.calibrate:
         held = learned.held_out or _cross_fitted(recipe, features, targets, rng, constant, multi_label=multi_label)
-        calibration = calibrate(held, targets, constant, multi_label=multi_label)
+        method = DEFAULT if recipe.calibrate is True else str(recipe.calibrate)
+        calibration = calibrate(held, targets, constant, multi_label=multi_label, method=method)
     else:
         calibration = Calibration.none(len(constant), "calibrate is off")
     about = {
@@ -246,13 +247,12 @@ def restore_model(recipe: Recipe, saved: Saved) -> FittedModel:
     """The model that was saved; raises `ModelError` when it is not what was saved."""
     card = saved.card
     try:
-        scale, shift = saved.arrays["calibration"]
         fitted = FittedModel(
             recipe,
             tuple(card["labels"]),
             bool(card["multi_label"]),
             recipe.restore(saved),
-            Calibration(scale, shift, card["calibration"]),
+            Calibration.of(saved.arrays, card["calibration"], softmax=not card["multi_label"]),
             {key: value for key, value in card.items() if key not in _OWN},
             saved.arrays.get("thresholds"),
         )

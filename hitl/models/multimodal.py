@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hitl.errors import ConfigError, ModelError
 from hitl.models import make_model
+from hitl.models.calibration import check_method
 from hitl.models.dense import VERSION, DenseFeatures, DenseReader
 from hitl.models.encoding import mark
 from hitl.models.fitted import Learned, Learner
@@ -48,7 +49,7 @@ class Multimodal(Learner):
     C: float = 1.0
     class_weight: str | None = "balanced"
     heads: int = 0
-    calibrate: bool = True
+    calibrate: bool | str = True
     root: str | None = field(default=None, compare=False)
     device: str = field(default="auto", compare=False)
 
@@ -62,6 +63,7 @@ class Multimodal(Learner):
     )
 
     def __post_init__(self) -> None:
+        check_method(self.kind, self.calibrate)
         check_head(self.kind, self.C, self.class_weight, self.heads)
         object.__setattr__(self, "columns", tuple(self.columns))
         if not (self.text or self.image):

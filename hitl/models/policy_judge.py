@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hitl.errors import ConfigError, ModelError
-from hitl.models.calibration import HeldOut
+from hitl.models.calibration import HeldOut, check_method
 from hitl.models.fitted import Core, Learned, Learner, texts_column
 from hitl.models.judge.answers import Judgements
 from hitl.models.judge.asking import Allowed, Asked, Asking
@@ -68,7 +68,7 @@ class PolicyJudge(Learner):
     longest: int = 20_000
     most_items: int = 2_000
     most_cost: float | None = None
-    calibrate: bool = True
+    calibrate: bool | str = True
     device: str = field(default="auto", compare=False)
 
     kind: ClassVar[str] = "policy_judge"
@@ -83,6 +83,7 @@ class PolicyJudge(Learner):
     )
 
     def __post_init__(self) -> None:
+        check_method(self.kind, self.calibrate)
         object.__setattr__(self, "policy", _as_text(self.policy))
         object.__setattr__(self, "served_as", tuple(self.served_as))
         if not isinstance(self.model, str) or not self.model:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hitl.errors import ConfigError, ModelError
+from hitl.models.calibration import check_method
 from hitl.models.fitted import Learned, Learner
 from hitl.models.linear import ngrams
 from hitl.models.linear.feature_store import Making, SparseFeatures, stored
@@ -35,8 +36,9 @@ class TextLinear(Learner):
     `C` is the inverse strength of the L2 penalty, `class_weight` "balanced" or None. `lsa` dimensions are learned from
     the unlabelled pool and read beside the n-grams, `lsa_scale` times; they are the items' embeddings, too. Columns
     count by how much their naive-Bayes ratio, smoothed by `naive_bayes`, says of a label. `heads` bootstrap heads make
-    a committee. 0 leaves each of these out. `calibrate` fits the probabilities to held-out items. Raises `ConfigError`
-    for options that cannot be.
+    a committee. 0 leaves each of these out. `calibrate` fits the probabilities to held-out items: true
+    by Platt's method, or one of "auto" (the best in cross-validation), "temperature", "platt", "beta" and "isotonic".
+    Raises `ConfigError` for options that cannot be.
 
     Sources: Weinberger et al. (2009) for hashing; w = (1 + ln tf) (ln((1 + n) / (1 + df)) + 1), rows of length 1;
     Deerwester et al. (1990) for LSA; Wang & Manning (2012) for naive-Bayes weighting.
@@ -63,7 +65,7 @@ class TextLinear(Learner):
     lsa_scale: float = 1.0
     naive_bayes: float = 1.0
     heads: int = 0
-    calibrate: bool = True
+    calibrate: bool | str = True
 
     kind: ClassVar[str] = "text_linear"
     reads: ClassVar[tuple[str, ...]] = ("text",)
@@ -74,6 +76,7 @@ class TextLinear(Learner):
     )
 
     def __post_init__(self) -> None:
+        check_method(self.kind, self.calibrate)
         for name in ("word", "char"):
             given = tuple(getattr(self, name))
             if len(given) != 2 or not 1 <= given[0] <= given[1] <= 10:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hitl.errors import ConfigError, ModelError
+from hitl.models.calibration import check_method
 from hitl.models.dense import DenseFeatures, dense_features
 from hitl.models.encoding import Checkpoint, TextRows
 from hitl.models.fitted import Core, Learned, Learner
@@ -45,7 +46,7 @@ class TextTransformer(Learner):
     C: float = 1.0
     class_weight: str | None = "balanced"
     heads: int = 0
-    calibrate: bool = True
+    calibrate: bool | str = True
     tune: Tuning | None = None
     device: str = field(default="auto", compare=False)
 
@@ -59,6 +60,7 @@ class TextTransformer(Learner):
     )
 
     def __post_init__(self) -> None:
+        check_method(self.kind, self.calibrate)
         check_head(self.kind, self.C, self.class_weight, self.heads)
         check_encoder(self.kind, self.encoder, self.pooling, ("mean", "cls", "last"))
         if not isinstance(self.max_length, int) or not 8 <= self.max_length <= 8192:

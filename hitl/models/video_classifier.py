@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hitl.errors import ConfigError, ModelError
+from hitl.models.calibration import check_method
 from hitl.models.clips import VERSION, ClipFeatures, ClipReader, ClipRows, clip_features
 from hitl.models.encoding import Checkpoint, root_of
 from hitl.models.fitted import Learned, Learner
@@ -56,7 +57,7 @@ class VideoClassifier(Learner):
     class_weight: str | None = "balanced"
     timelines: float = 3.0
     heads: int = 0
-    calibrate: bool = True
+    calibrate: bool | str = True
     root: str | None = field(default=None, compare=False)
     device: str = field(default="auto", compare=False)
 
@@ -70,6 +71,7 @@ class VideoClassifier(Learner):
     )
 
     def __post_init__(self) -> None:
+        check_method(self.kind, self.calibrate)
         check_head(self.kind, self.C, self.class_weight, self.heads)
         check_encoder(self.kind, self.encoder, self.pooling, ("auto", "cls", "mean"))
         for name, least, most in (("uniform", 1, MOST_FRAMES), ("scenes", 0, MOST_FRAMES), ("size", 16, 4096)):

@@ -46,15 +46,16 @@ def write(history: History, folder: str | Path) -> Path:
     page, data = render_html(history), render_json(history)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / "report.json", data)
-        _replace(folder / "report.html", page)
+        replace_file(folder / "report.json", data)
+        replace_file(folder / "report.html", page)
     except OSError as error:
         why = error.strerror or error.__class__.__name__
         raise ConfigError(f"{folder}: the report cannot be written here ({why}); choose another folder") from None
     return folder / "report.html"
 
 
-def _replace(path: Path, content: str) -> None:
+def replace_file(path: Path, content: str) -> None:
+    """Write a file whole or not at all; an older one stays until the new one is complete. Raises `OSError`."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:

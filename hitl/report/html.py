@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hitl.history import History
 from hitl.markup import visible
 from hitl.report import text
+from hitl.report.thresholds import latest
 from hitl.report.views import View, machine, view
 
 if TYPE_CHECKING:
@@ -30,9 +31,12 @@ def render_html(history: History) -> str:
 
 def _plots(history: History) -> View:
     from hitl.report.plots import arms_by_round, learning_curve, outlook, series
+    from hitl.report.reliability_plot import MOST_PANELS, reliability_diagram
     from hitl.report.svg import to_svg
+    from hitl.report.thresholds_plot import workload
 
-    drawn: View = {"curve": [], "outlook": [], "arms": []}
+    drawn: View = {"curve": [], "outlook": [], "arms": [], "reliability": [], "panels": MOST_PANELS, "workload": []}
+    thresholds = latest(history)
     for css, width, height in (("wide", 720, 360), ("narrow", 380, 340)):
         if series(history):
             label = f"{text.figure(history['headline'])} by labels bought; the table of rounds holds the same figures"
@@ -43,9 +47,15 @@ def _plots(history: History) -> View:
                 f"{text.figure(history['headline'])} by labels bought, extrapolated; the tables hold the same figures"
             )
             drawn["outlook"].append(to_svg(outlook(history, width, height), f"outlook-{css}", label, css))
+        if thresholds:
+            label = "Share of items decided without a person, against mistakes; the tables hold the figures"
+            drawn["workload"].append(to_svg(workload(thresholds[1], width), f"workload-{css}", label, css))
         if any(sum(row["arms"].values()) for row in history["rounds"]):
             label = "Items asked by arm and round; the table of rounds holds the same figures"
             drawn["arms"].append(to_svg(arms_by_round(history, width), f"arms-{css}", label, css))
+        if any("calibration" in row["findings"] for row in history["rounds"]):
+            label = "Shares found by probability given, label by label; the table holds what they come to"
+            drawn["reliability"].append(to_svg(reliability_diagram(history, width), f"reliability-{css}", label, css))
     return drawn
 
 

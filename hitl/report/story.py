@@ -12,7 +12,7 @@ from hitl.report.text import change, count, estimate, figure, inside, known, nam
 Tone = Literal["good", "flat", "bad", "none"]
 
 _MARKS: dict[str, str] = {"good": "▲", "flat": "●", "bad": "▼", "none": "○"}
-_VERDICTS: dict[str, tuple[Tone, str]] = {
+VERDICTS: dict[str, tuple[Tone, str]] = {
     "helped": ("good", "Helped"),
     "no evidence": ("flat", "No evidence of a change"),
     "hurt": ("bad", "Hurt"),
@@ -98,7 +98,13 @@ def headline(history: History) -> Told:
         return Told("good", "The model improved.", detail)
     if known(gain["high"]) and _number(gain["high"]) < 0:
         return Told("bad", "The model got worse.", detail)
-    return Told("flat", "There is no evidence yet that the model improved.", detail)
+    return Told("flat", "There is no evidence yet that the model improved.", detail + _missed(gain))
+
+
+def _missed(gain: EstimateRow) -> str:
+    """How large a gain could have been missed: what a comparison with this interval finds with a power of 80 %."""
+    least = (_number(gain["high"]) - _number(gain["low"])) / 2 * (1 + 0.8416 / 1.96)
+    return f" A true gain of {least:.2f} or more would have been found four times in five." if least < 1 else ""
 
 
 def _unmeasured(history: History) -> Told:
@@ -137,7 +143,7 @@ def verdict(row: RoundRow, metric: str) -> Told:
         if row["kind"] == "seed":
             return Told("none", "First model", "nothing to compare it with")
         return Told("none", "Not compared", "no benchmark figure of both models")
-    tone, title = _VERDICTS.get(compared["verdict"], ("none", name(compared["verdict"])))
+    tone, title = VERDICTS.get(compared["verdict"], ("none", name(compared["verdict"])))
     difference = compared["difference"]
     about = "" if difference["name"] in ("", metric) else f" {inside(figure(difference['name']))}"
     return Told(tone, title, change(difference) + about)

@@ -6,9 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hitl.history import Confusion, EstimateRow, History, PickRow, RoundRow
+from hitl.report.challenge import suites
+from hitl.report.gaps import uncovered
+from hitl.report.helped import did_it_help
 from hitl.report.persons import hints, people, tampering
+from hitl.report.prevalence import how_much
+from hitl.report.reliability import believable
+from hitl.report.slices import fair
 from hitl.report.story import find, headline, next_steps, verdict
 from hitl.report.text import figure, known
+from hitl.report.thresholds import automation
+from hitl.report.transparency import for_the_regulator
+from hitl.report.trends import changing
 
 View = dict[str, Any]
 
@@ -39,6 +48,14 @@ def view(history: History) -> View:
         "quality": quality(rounds),
         "audit": next((grid(row) for row in reversed(rounds) if row["audit"]), None),
         "confusion": next((confusion(row) for row in reversed(rounds) if row["confusion"]), None),
+        "believable": believable(rounds),
+        "helped": did_it_help(rounds),
+        "fair": fair(rounds),
+        "prevalence": how_much(rounds),
+        "suites": suites(rounds),
+        "automation": automation(history),
+        "gaps": uncovered(rounds),
+        "trends": changing(rounds),
         "picked": picked(rounds),
         "yields": yields(latest),
         "stop": stop(history, latest),
@@ -47,6 +64,7 @@ def view(history: History) -> View:
         "hints": hints(history),
         "tampering": tampering(history),
         "totals": totals(rounds),
+        "regulator": for_the_regulator(history),
     }
 
 

@@ -73,6 +73,7 @@ def _row(number: int, outputs: dict[str, dict[str, Any] | None], counted: Counte
         agreement=None,
         stability=None,
         left=None,
+        findings={},
         people=[],
         seconds_a_task=None,
         seconds_total=0.0,

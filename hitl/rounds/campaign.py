@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from hitl.challenges import ChallengeSuite
 from hitl.compute import Compute, here
 from hitl.connectors import Connector
 from hitl.errors import CampaignError, ConfigError, ServerUnreachable
@@ -22,7 +23,9 @@ from hitl.report import rounds_table
 from hitl.report import write as write_report
 from hitl.rounds.asking import ask, push
 from hitl.rounds.collect import in_hand, mirror, pull, unanswered
-from hitl.rounds.learn import fit, measure, resolve
+from hitl.rounds.findings import examine
+from hitl.rounds.learn import fit, resolve
+from hitl.rounds.measuring import measure
 from hitl.rounds.pick import select
 from hitl.rounds.reconcile import reconcile
 from hitl.rounds.rescore import Rescored, rescore
@@ -42,6 +45,7 @@ STEPS: dict[str, Step] = {
     "pull": pull,
     "resolve": resolve,
     "fit": fit,
+    "examine": examine,
     "measure": measure,
 }
 """One item's walk. A step with no row in the ledger has not happened; resuming runs the steps that have none."""
@@ -73,6 +77,7 @@ class Campaign:
         progress: Progress = silent,
         compute: Compute | None = None,
         form: FormName | None = None,
+        challenges: Sequence[ChallengeSuite] = (),
     ) -> None:
         if not name or any(mark in name for mark in "/\\\n"):
             raise ConfigError(f"campaign {name!r}: the name must be one line without slashes")
@@ -80,7 +85,10 @@ class Campaign:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.ledger = ledger or Ledger(self.folder / "ledger.db", name, clock=clock)
         edges = (connector, self.ledger, self.folder, progress, compute or here())
-        self.walk = Walk(name, policy, pool, model, plan or Plan(), *edges, question=form)
+        for suite in challenges:
+            suite.check(policy, model.reads)
+        suites = tuple(challenges)
+        self.walk = Walk(name, policy, pool, model, plan or Plan(), *edges, question=form, challenges=suites)
         self.clock = clock
 
     def run(self, *, wait: float | None = None) -> Status:

@@ -1,4 +1,4 @@
-"""From answers to a better model, and what may be said of it: resolve, fit, measure."""
+"""From answers to a better model: resolve, fit."""
 
 from __future__ import annotations
 
@@ -11,21 +11,14 @@ import numpy as np
 
 from hitl.deciding import decide
 from hitl.errors import CampaignError
-from hitl.history import ComparisonRow, comparison_row, estimate_row
-from hitl.labels.settle import NO_GOLD, WorkerEstimate, answer_table, settle
+from hitl.history import estimate_row
+from hitl.labels.settle import NO_GOLD, WorkerEstimate, settle
 from hitl.labels.spans import settled_spans
-from hitl.ledger import Writer
-from hitl.metrics.agreement import krippendorff_alpha
-from hitl.metrics.compare import compare
 from hitl.metrics.prevalence import Drawn, pooled_prevalence
-from hitl.metrics.quality import confusion
-from hitl.metrics.quality import measure as measure_quality
-from hitl.metrics.sample import LabelledSample
 from hitl.models import Fitted
 from hitl.policy import Policy
-from hitl.rounds.stopping import audited_cost, steadiness
 from hitl.rounds.walk import Done, Walk
-from hitl.types import Annotation, Estimate, Resolution, Spans, Targets, Task
+from hitl.types import Annotation, Resolution, Spans, Targets, Task
 
 POOL_SAMPLE = 20_000
 """Items of the pool on which thresholds are set."""
@@ -200,76 +193,3 @@ def _draws(walk: Walk, number: int, resolutions: Sequence[Resolution]) -> list[D
             draws.append(Drawn(y, np.array([pick.inclusion or 1.0 for pick in mine]), known, len(before), pool))
         before += [settled[pick.item_id] for pick in picks]
     return [draw for draw in draws if len(draw.y)]
-
-
-def measure(walk: Walk, number: int) -> Done:
-    """The new model on the benchmark, against earlier ones; the one before on the audit draw it had not seen.
-
-    The benchmark's figures go into the new model's card, too.
-    """
-    new, old = walk.fitted(number), walk.fitted(number - 1)
-    if new is None:
-        raise CampaignError(
-            f"campaign {walk.campaign}, round {number}: its model is gone; restore {walk.folder}/models"
-        )
-    rng = walk.rng(number, "measure")
-    drawn = {pick.item_id: pick.inclusion or 1.0 for pick in walk.ledger.picks(number) if pick.arm == "audit"}
-    benchmark = labelled_sample(walk, number, walk.benchmark_items(), new)
-    audit = labelled_sample(walk, number, drawn, old) if old else None
-    on_benchmark = measure_quality(benchmark, rng) if benchmark else ()
-    on_audit = measure_quality(audit, rng) if audit else ()
-    alpha = agreement(walk, number, rng)
-    figures = {"benchmark": [estimate_row(estimate) for estimate in on_benchmark]}
-    new.with_card(figures).save(walk.folder / f"models/{new.model_id}")
-    output = {
-        "confusion": confusion(benchmark) if benchmark else None,
-        "comparison": _against(walk, number, benchmark, old, rng),
-        "stability": steadiness(walk, number, new, old),
-        "cost_left": audited_cost(walk, number, drawn, audit),
-        "since_seed": _against(walk, number, benchmark, walk.fitted(0) if number > 1 else None, rng),
-    }
-
-    def write(writer: Writer) -> None:
-        writer.add_metrics(number, "benchmark", new.model_id, on_benchmark)
-        writer.add_metrics(number, "audit", old.model_id if old else "", on_audit)
-        writer.add_metrics(number, "agreement", "", [alpha])
-
-    return Done(output, write)
-
-
-def _against(
-    walk: Walk, number: int, new: LabelledSample | None, old: Fitted | None, rng: np.random.Generator
-) -> ComparisonRow | None:
-    """The new model's benchmark against an older model on the same items."""
-    before = labelled_sample(walk, number, walk.benchmark_items(), old) if old else None
-    return comparison_row(compare(new, before, rng)) if new and before else None
-
-
-def labelled_sample(walk: Walk, number: int, drawn: dict[str, float], fitted: Fitted) -> LabelledSample | None:
-    """The settled part of a probability sample with a model's predictions; None when nothing of it is settled."""
-    settled = [r for r in walk.ledger.resolutions(number) if r.labels is not None and r.item_id in drawn]
-    if not settled:
-        return None
-    positions = walk.positions(r.item_id for r in settled)
-    codes, regions = walk.regions
-    predicted = fitted.predict(walk.features.take(positions))
-    return LabelledSample.of(
-        walk.policy,
-        settled,
-        predicted.proba,
-        thresholds=predicted.thresholds,
-        inclusion=np.array([drawn[r.item_id] for r in settled]),
-        reach=walk.pool.reach[positions],
-        regions=[regions[code] for code in codes[positions]],
-    )
-
-
-def agreement(walk: Walk, number: int, rng: np.random.Generator) -> Estimate:
-    """Krippendorff's alpha of the round's answers; unsure and skipped ones are missing data.
-
-    Gold is left out, where people were to show that they know what is right, and what was asked in other queues.
-    """
-    version, gold = walk.policy.version, walk.gold.known
-    asked = [task for task in walk.ledger.tasks(number) if task.policy_version == version and not task.queue]
-    tasks = [task for task in asked if task.item_id not in gold]
-    return krippendorff_alpha(answer_table(walk.ledger.annotations(number), tasks, walk.policy), rng)

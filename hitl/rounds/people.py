@@ -21,10 +21,10 @@ def people(walk: Walk, annotations: Sequence[Annotation]) -> list[PersonRow]:
     present = [task for task in tasks if task.policy_version == walk.policy.version]
     ruled = rulings(heard, present, walk.policy)
     judging = _Judging(walk.gold.known, _settled(walk), {item: _labels(one) for item, one in ruled.items()})
-    pushed = _pushed(walk)
+    pushed = pushed_at(walk)
     return records(
         (
-            _work(task, one, _seconds_between(pushed.get(task.round, ""), one.submitted), judged)
+            _work(task, one, seconds_between(pushed.get(task.round, ""), one.submitted), judged)
             for task in tasks
             for one, judged in judging.of(task, heard.get(task.key, ()), task.policy_version == walk.policy.version)
         ),
@@ -110,14 +110,14 @@ def _accuracy(walk: Walk) -> dict[str, Estimate]:
     return {}
 
 
-def _pushed(walk: Walk) -> dict[int, str]:
+def pushed_at(walk: Walk) -> dict[int, str]:
     """When each round's tasks were on the server."""
     numbers = [row["round"] for row in walk.ledger.rounds()]
     steps = {number: walk.ledger.steps(number).get("push") for number in numbers}
     return {number: str(step["completed"]) for number, step in steps.items() if step is not None}
 
 
-def _seconds_between(start: str, end: str) -> float | None:
+def seconds_between(start: str, end: str) -> float | None:
     """Seconds from one ISO 8601 time to another; None where one is missing, or the clocks contradict each other."""
     try:
         first, last = (datetime.fromisoformat(text) for text in (start, end))

@@ -176,7 +176,8 @@ class ScanPool:
             known=self.known,
         )
         scanner = Scanner(self.job)
-        scanner.feed(ScanBatch(np.arange(rows.start, rows.stop), view, walk.strata[0][rows], self.eligible[rows]))
+        at, strata = np.arange(rows.start, rows.stop), walk.strata[0][rows]
+        scanner.feed(ScanBatch(at, view, strata, self.eligible[rows], predicted.proba))
         return scanner
 
 

@@ -23,9 +23,9 @@ from hitl.history import (
 from hitl.metrics.intervals import Z
 from hitl.metrics.learning_curve import LearningCurve, fit_curve
 from hitl.metrics.remaining import cost_left
-from hitl.metrics.sample import LabelledSample
 from hitl.metrics.stability import stability, steady
 from hitl.models import Fitted
+from hitl.rounds.judged import Judged
 from hitl.rounds.walk import Walk
 from hitl.types import Estimate
 
@@ -57,16 +57,13 @@ def steadiness(walk: Walk, number: int, new: Fitted, old: Fitted | None) -> Stab
     return StabilityRow(kappa=estimate_row(told.kappa), changed=estimate_row(told.changed), by_label=by_label)
 
 
-def audited_cost(
-    walk: Walk, number: int, drawn: Mapping[str, float], audit: LabelledSample | None
-) -> EstimateRow | None:
-    """What wrong decisions cost in the pool by the round's audit, made with `learn.labelled_sample` from `drawn`."""
+def audited_cost(walk: Walk, audit: Judged | None) -> EstimateRow | None:
+    """What wrong decisions cost in the pool by the round's audit."""
     if audit is None:
         return None
-    settled = [r.item_id for r in walk.ledger.resolutions(number) if r.labels is not None and r.item_id in drawn]
     codes, regions = walk.regions
-    costs, rows = walk.policy.costs(regions), codes[walk.positions(settled)]
-    return estimate_row(cost_left(audit, costs.severity[rows], costs.benign_cost[rows]))
+    costs, rows = walk.policy.costs(regions), codes[audit.positions]
+    return estimate_row(cost_left(audit.sample, costs.severity[rows], costs.benign_cost[rows]))
 
 
 def left_over(pool_stats: Mapping[str, Any], measured: Mapping[str, Any]) -> LeftRow | None:

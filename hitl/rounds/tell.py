@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 import hitl
-from hitl.history import History, LabelRow, PickRow, RoundRow, YieldRow, estimate_row, read_estimate
+from hitl.history import Findings, History, LabelRow, PickRow, RoundRow, YieldRow, estimate_row, read_estimate
 from hitl.labels.voices import is_answer, latest
 from hitl.metrics.operations import operations
 from hitl.metrics.tampering import KINDS, tampering
@@ -230,6 +230,7 @@ def _round(walk: Walk, number: int) -> RoundRow:
         agreement=estimate_row(alphas[0]) if alphas else None,
         stability=measured.get("stability"),
         left=left_over(scanned, measured),
+        findings=cast(Findings, record.output("examine")),
         people=list(work.people),
         seconds_a_task=None if np.isnan(work.seconds.value) else work.seconds.value,
         seconds_total=work.seconds_total,

@@ -13,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
+from hitl.challenges import ChallengeSuite
 from hitl.compute import Compute
 from hitl.compute.shards import Shards
 from hitl.connectors import Connector
@@ -57,6 +58,8 @@ class Walk:
     compute: Compute
     question: FormName | None = None
     """The form by its name; the one that goes with the content when left out."""
+    challenges: tuple[ChallengeSuite, ...] = ()
+    """The suites that every round's model is run on."""
 
     @cached_property
     def form(self) -> Form:

@@ -96,6 +96,8 @@ class Plan(BaseModel):
     """Share of a round's budget that goes to a probability sample of the whole unlabelled pool."""
     random: Share = 0.05
     """Share of a round's budget that goes to items drawn evenly at random; no other arm takes of it."""
+    control: bool = True
+    """Whether a model of the labels that chance drew (random and audit) is trained beside, to see what picking buys."""
     relabel: Share = 0.0
     """Share of a round's budget that goes to second opinions on labelled items."""
     gold: Share = 0.0
@@ -118,9 +120,9 @@ class Plan(BaseModel):
     impact_scale: Positive | None = None
     """Expected cost at which the impact score counts one half; taken from the pool's mean reach when left out."""
     audit_floor: Positive = 0.25
-    """Weight in the audit draw of an item that nobody saw, relative to one of mean reach and highest risk."""
-    risk_floor: Share = 0.05
-    """Risk in the audit draw of an item that the model holds for harmless: viral ones must not be missed."""
+    """Least weight of an item in the draws of audit and benchmark, relative to the mean: so much of them is even."""
+    audit_views: Share = 0.1
+    """How far the audit serves shares of views beside shares of items."""
 
     keyword: Share = 0.3
     """Share of the seed round for items that match the policy's keywords."""

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from hitl.errors import ConfigError, DataError
+from hitl.history import BelievedRow
 from hitl.sampling.aims import Aim
+from hitl.sampling.audit import Beliefs, audit_weights
 from hitl.sampling.candidates import Candidates
 from hitl.sampling.combine import combine
 from hitl.sampling.plan import Plan
 from hitl.sampling.scorers import scorer
 from hitl.sampling.scorers.impact import impact
-from hitl.sampling.sketch import Draw, ProbabilityDraw, TopM
+from hitl.sampling.sketch import Draw, FlooredDraw, ProbabilityDraw, TopM
 from hitl.sampling.uniforms import derive, draws
 from hitl.sampling.view import Stakes, check_quotas, one_label
-from hitl.types import Bools, Floats, Ints, PoolView, Scores
+from hitl.types import Bools, Floats, Ints, PoolView, Proba, Scores
 
 BINS = 64
 """Bins of the histogram of scores over [0, 1]."""
@@ -34,13 +36,15 @@ _UNIT = 1 << 20
 class ScanBatch:
     """n items of the pool as the scan sees them; only `eligible` ones (not asked before) may be picked.
 
-    `strata` are codes into the names that the scan is given, the same in every batch.
+    `strata` are codes into the names that the scan is given, the same in every batch. The view holds the opinion that
+    arms pick by; `calibrated` are the probabilities (n, k) that the audit goes by, those of the view when left out.
     """
 
     positions: Ints  # (n,) rows in the pool
     view: PoolView
     strata: Ints  # (n,)
     eligible: Bools  # (n,)
+    calibrated: Proba | None = None
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -59,6 +63,7 @@ class PoolStats:
     histogram: tuple[int, ...]  # eligible items in each of `BINS` equal bins of the priority
     mean_score: float
     expected_cost: float  # of the model's present decisions on all eligible items, in policy units
+    believed: BelievedRow  # the shares that the model believes in, of eligible items
 
     def quantile(self, share: float) -> float:
         """The score below which about `share` of the eligible items lie, to within one bin; NaN for an empty pool."""
@@ -76,6 +81,7 @@ class PoolStats:
             "histogram": list(self.histogram),
             "mean_score": self.mean_score,
             "expected_cost": self.expected_cost,
+            "believed": self.believed,
         }
 
 
@@ -139,8 +145,9 @@ class Scanner:
     def __init__(self, job: Job) -> None:
         self.job = job
         self._tops = tuple(TopM(job.depth(aim), len(job.strata)) for aim in job.aims)
-        self._audit = ProbabilityDraw(job.audit)
+        self._audit = FlooredDraw(job.audit, job.plan.audit_floor)
         self._random = ProbabilityDraw(2 * job.plan.budget)
+        self._beliefs = Beliefs(job.stakes.mean_reach)
         self._seen = self._score_units = self._cost_units = 0
         self._counts = np.zeros(len(job.strata), dtype=np.int64)
         self._histogram = np.zeros(BINS, dtype=np.int64)
@@ -154,15 +161,18 @@ class Scanner:
             raise DataError("an expected cost is NaN, infinite or below 0; look at reach and at the policy's costs")
         scored = _Scored(batch, self.job, cost)
         lists = [scored.by(aim) for aim in self.job.aims] or [scored.by(_NO_AIM)]
-        relative, reach = cost.values / self.job.stakes.worst, batch.view.reach
+        view = batch.view if batch.calibrated is None else replace(batch.view, proba=batch.calibrated)
+        self._beliefs.feed(view, batch.eligible)
+        wanted = audit_weights(view, self.job.stakes.mean_reach, self.job.plan.audit_views)
+        relative = cost.values / self.job.stakes.worst
         if not batch.eligible.all():
             lists = [items.take(batch.eligible) for items in lists]
-            relative, reach = relative[batch.eligible], reach[batch.eligible]
+            relative, wanted = relative[batch.eligible], wanted[batch.eligible]
         self._count(lists[-1], relative)
         for top, items in zip(self._tops, lists, strict=False):
             top.feed(items)
         served = lists[-1]  # by the widest aim, which all arms' items are served by
-        self._audit.feed(served, self._audit_weight(relative, reach), self._chance(served, "audit"))
+        self._audit.feed(served, wanted, self._chance(served, "audit"))
         self._random.feed(served, np.ones(len(served)), self._chance(served, "random"))
 
     def merge(self, other: Scanner) -> None:
@@ -174,6 +184,7 @@ class Scanner:
         self._cost_units += other._cost_units
         self._counts += other._counts
         self._histogram += other._histogram
+        self._beliefs.merge(other._beliefs)
         for mine, theirs in zip(self._tops, other._tops, strict=True):
             mine.merge(theirs)
         self._audit.merge(other._audit)
@@ -189,18 +200,13 @@ class Scanner:
             histogram=tuple(self._histogram.tolist()),
             mean_score=self._score_units / _UNIT / eligible if eligible else float("nan"),
             expected_cost=self._cost_units / _UNIT * self.job.stakes.worst,
+            believed=self._beliefs.result(),
         )
         lists = tuple(top.result() for top in self._tops)
         return Scan(self.job.aims, lists, self._audit.result(), self._random.result().items, self.job.strata, stats)
 
     def _chance(self, items: Candidates, purpose: str) -> Floats:
         return draws(items.keys, derive(self.job.seed, purpose))
-
-    def _audit_weight(self, relative: Floats, reach: Floats) -> Floats:
-        """Reach × risk, both with their floors; `relative` is reach / mean reach × risk."""
-        plan, mean = self.job.plan, self.job.stakes.mean_reach
-        weights: Floats = relative + plan.risk_floor * reach / mean + plan.audit_floor
-        return weights
 
     def _count(self, items: Candidates, relative: Floats) -> None:
         self._counts += np.bincount(items.strata, minlength=len(self.job.strata))
@@ -263,13 +269,9 @@ def priorities(batch: ScanBatch, job: Job) -> Floats:
 def scan(batches: Iterable[ScanBatch], job: Job) -> Scan:
     """Score a pool in one pass and keep each aim's shortlist, the audit draw, the random arm's items and statistics.
 
-    The audit draw is over all eligible items, with inclusion probability proportional to
-
-        reach / mean reach × (risk + plan.risk_floor) + plan.audit_floor,
-
-    risk in [0, 1] being the expected cost a view of the model's present decision, relative to the policy's highest
-    cost; so no weight exceeds another by more than (1 + risk_floor) / audit_floor times its reach over the mean, plus
-    one. Complexity as in `Scanner`. Raises `ConfigError` and `DataError` as `Scanner` does.
+    The audit draw is over all eligible items, with inclusion probability proportional to `audit_weights` by the
+    calibrated probabilities, raised to `plan.audit_floor` times their mean (`FlooredDraw`). Complexity as in `Scanner`.
+    Raises `ConfigError` and `DataError` as `Scanner` does.
 
     >>> from hitl.sampling.aims import Standing, aims
     >>> from hitl.sampling.view import example_view

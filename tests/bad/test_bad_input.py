@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import campaigns
+import challenge_suites
 import hash_lists
 import media_files
 import model_folders
@@ -18,6 +19,7 @@ CASES: list[Bad] = [
     *yaml_files.CASES,
     *policies.CASES,
     *campaigns.CASES,
+    *challenge_suites.CASES,
     *pools.CASES,
     *hash_lists.CASES,
     *media_files.CASES,

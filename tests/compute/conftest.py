@@ -109,7 +109,7 @@ class World:
                 committee=predicted.committee[:, rows],
                 known=self.known,
             )
-            return ScanBatch(np.arange(rows.start, rows.stop), view, strata[rows], free[rows])
+            return ScanBatch(np.arange(rows.start, rows.stop), view, strata[rows], free[rows], predicted.proba[rows])
 
         stakes = Survey.of(pool, self.plan.strata).stakes(self.policy)
         return scan(map(batch, range(0, len(pool), 77)), self.job(strata_names, stakes))

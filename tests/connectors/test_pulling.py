@@ -186,6 +186,25 @@ def test_a_change_from_the_future_does_not_hide_those_after_it():
     assert "k2" in server.pulling.since(mark).seen
 
 
+def test_what_changes_behind_a_long_reading_is_read_again(monkeypatch):
+    class Slow(Pretender):
+        """A server on which a reading of everything takes minutes, and people work meanwhile."""
+
+        def _answer(self, request: httpx.Request) -> httpx.Response:
+            answered = super()._answer(request)
+            if request.url.path == "/api/tasks" and "annotations" in request.url.params["include"]:
+                self.now += timedelta(minutes=2)
+                for number in (1, 3):
+                    self.rows[number] = task(number, f"k{number}", self.now, said(10 * number + len(self.asked)))
+            return answered
+
+    monkeypatch.setattr("hitl.connectors.studio.tasks.BODIES", 2)
+    server = Slow(*(task(n, f"k{n}", NOON - timedelta(hours=1), said(n)) for n in (1, 2, 3)))
+    first = server.pulling.since(None)
+    assert set(first.seen) == {"k1", "k2", "k3"}
+    assert {"k1", "k3"} <= set(server.pulling.since(first.latest).seen)
+
+
 def test_equal_times_at_the_watermark_are_read_again():
     server = Pretender(task(1, "k1", NOON, said(1)))
     mark = server.pulling.since(None).latest

@@ -66,6 +66,38 @@ def test_a_server_that_goes_away_is_told_and_the_next_call_goes_on(connect, camp
     assert_each_once(admin, again.project_id, tasks)
 
 
+class Counting(httpx.BaseTransport):
+    """A line that counts what is asked, and carries what `twice` names to the server a second time, unseen."""
+
+    def __init__(self, twice: str = "") -> None:
+        self.inner, self.twice, self.asked = httpx.HTTPTransport(), twice, Counter[str]()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked[request.url.params.get("include", request.url.path)] += 1
+        if self.twice and request.url.path.endswith(self.twice):
+            self.inner.handle_request(request).read()
+        return self.inner.handle_request(request)
+
+
+def test_tasks_that_the_server_says_arrived_are_not_read_back(connect, campaign, admin):
+    tasks, line = tasks_of(campaign, 12), Counting()
+    connector = connect(transport=line)
+    line.asked.clear()
+    receipt = connector.push(tasks)
+    listed = [asked for asked in line.asked if "overlap" in asked]
+    assert [line.asked[one] for one in listed] == [1]
+    assert_each_once(admin, connector.project_id, tasks)
+    there = {row["data"]["hitl_key"]: str(row["id"]) for row in on_server(admin, connector.project_id)}
+    assert dict(receipt.server_ids) == there
+
+
+def test_what_was_delivered_twice_is_noticed_though_the_answer_says_nothing_of_it(connect, campaign, admin):
+    tasks = tasks_of(campaign, 12)
+    connector = connect(transport=Counting("/import"))
+    connector.push(tasks)
+    assert_each_once(admin, connector.project_id, tasks)
+
+
 def test_second_copies_are_taken_away_unless_somebody_worked_on_them(connect, campaign, admin, people):
     tasks = tasks_of(campaign, 3)
     connector = connect()

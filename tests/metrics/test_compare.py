@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hitl.errors import DataError
-from hitl.metrics.compare import compare
+from hitl.metrics.compare import compare, contrast
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["equal", "by risk"])
@@ -98,3 +98,58 @@ def test_other_items_and_unknown_figures_are_refused(plant) -> None:
         compare(one, one, np.random.default_rng(0), figure="beauty")
     with pytest.raises(DataError, match="of label 'zzz'"):
         compare(one, one, np.random.default_rng(0), figure="f1", label="zzz")
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["equal", "by risk"])
+@pytest.mark.parametrize(("figure", "label"), [("macro_f1", ""), ("f1", "b")])
+def test_the_detectable_difference_is_found_four_times_in_five(plant, figure: str, label: str, weighted: bool) -> None:
+    """Models whose true difference is what samples of this size call detectable: about 80 % of the samples find it."""
+    pool = plant(31, [0.7, 0.3], size=20_000)
+    rng = np.random.default_rng(4)
+    worse = pool.shaken(rng, 0.9)
+    weights = pool.risk if weighted else np.ones(20_000)
+    everything = pool.everything(), pool.everything(worse)
+    truth = contrast(*everything, rng, figure=figure, label=label, replicates=2).comparison.difference.value
+    # The error falls with the root of the sample: the size at which the true difference is the detectable one.
+    pilot = [_contrasted(pool, worse, rng, 300, weights, figure, label).detectable() for _ in range(25)]
+    n = round(300 * (float(np.median(pilot)) / truth) ** 2)
+    seen = [_contrasted(pool, worse, rng, n, weights, figure, label) for _ in range(150)]
+    assert np.median([one.detectable() for one in seen]) == pytest.approx(truth, rel=0.15)
+    assert np.mean([one.p <= 0.05 for one in seen]) == pytest.approx(0.8, abs=0.1)
+
+
+def _contrasted(pool, worse, rng, n: int, weights, figure: str, label: str):
+    rows, inclusion = pool.draw(rng, n, weights)
+    good, bad = pool.sample(rows, inclusion), pool.sample(rows, inclusion, worse)
+    return contrast(good, bad, rng, figure=figure, label=label, replicates=150)
+
+
+def test_p_and_interval_say_the_same(plant) -> None:
+    pool = plant(32, [0.6, 0.4])
+    rng = np.random.default_rng(9)
+    for noise in (0.3, 0.6, 1.0, 1.5):
+        rows, inclusion = pool.draw(rng, 150, np.ones(10_000))
+        told = contrast(pool.sample(rows, inclusion), pool.sample(rows, inclusion, pool.shaken(rng, noise)), rng)
+        assert (told.p <= 0.05) == (told.comparison.verdict != "no evidence")
+        assert told.detectable() > told.comparison.difference.high - told.comparison.difference.value
+        assert told.detectable(0.01) > told.detectable()
+
+
+def test_what_bears_on_nothing_has_neither_p_nor_detectable_difference(plant) -> None:
+    pool = plant(26, [1.0, 0.0])
+    sample = pool.sample(np.arange(40), np.full(40, 0.5))
+    unknown = contrast(sample, sample, np.random.default_rng(0), figure="recall", label="b")
+    assert np.isnan(unknown.p)
+    assert np.isnan(unknown.detectable())
+    alike = contrast(sample, sample, np.random.default_rng(0), figure="accuracy")
+    assert alike.p == 1
+    assert np.isnan(alike.detectable())
+
+
+def test_a_pool_that_was_judged_whole_leaves_no_doubt(plant) -> None:
+    pool = plant(33, [0.6, 0.4], size=400)
+    known = contrast(
+        pool.everything(), pool.everything(pool.shaken(np.random.default_rng(0), 2.0)), np.random.default_rng(1)
+    )
+    assert known.comparison.verdict == "helped"
+    assert (known.p, known.detectable()) == pytest.approx((0, 0), abs=1e-9)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hitl.errors import DataError
+from hitl.history import estimate_row
 from hitl.metrics.quality import confusion, macro_f1, measure
 from hitl.metrics.ranking import average_precision, ranking_influence
 from hitl.metrics.sample import LabelledSample
@@ -80,7 +81,7 @@ def test_figures_are_those_of_scikit_learn(policy: Policy, seed: int) -> None:
 def test_thresholds_are_those_of_the_region() -> None:
     proba = np.array([[0.1, 0.85, 0.05], [0.7, 0.25, 0.05], [0.7, 0.25, 0.05], [0.2, 0.2, 0.6], [0.9, 0.1, 0.0]])
     said = resolved(("spam",), ("spam",), ("spam",), ("ok",), ("threat",))
-    found = told(LabelledSample.of(ONE, said, proba, regions=["", "ID", "", "", ""]))
+    found = told(LabelledSample.of(ONE, said * 5, np.tile(proba, (5, 1)), regions=["", "ID", "", "", ""] * 5))
     assert found["precision@remove", "spam"].value == 1.0
     assert found["recall@remove", "spam"].value == pytest.approx(2 / 3)
     assert found["recall@review", "spam"].value == pytest.approx(2 / 3)
@@ -92,7 +93,7 @@ def test_thresholds_are_those_of_the_region() -> None:
 
 
 def test_any_violating_label_makes_an_action_right() -> None:
-    found = told(LabelledSample.of(ONE, resolved(("threat",)), np.array([[0.0, 0.9, 0.1]])))
+    found = told(LabelledSample.of(ONE, resolved(*[("threat",)] * 5), np.tile([0.0, 0.9, 0.1], (5, 1))))
     assert found["precision@act", ""].value == 1.0
     assert found["precision@remove", "spam"].value == 0.0
 
@@ -141,30 +142,52 @@ def test_nothing_known_is_said_and_not_computed(policy: Policy) -> None:
             assert estimate.method
 
 
-def test_a_label_that_does_not_occur_is_left_out_of_means() -> None:
+def test_means_are_over_labels_that_five_items_have() -> None:
+    said = resolved(*[("ok",)] * 30, *[("spam",)] * 5, *[("threat",)] * 4)
+    found = told(LabelledSample.of(ONE, said, np.tile([0.8, 0.2, 0.0], (39, 1))))
+    assert found["macro_f1", ""].value == pytest.approx(found["f1", "ok"].value / 2)
+    for name in ("macro_f1", "average_precision"):
+        assert "mean over the 2 labels of 3 that at least 5 items have" in found[name, ""].method
+    assert np.isnan(found["average_precision", "threat"].value)
+    assert found["average_precision", "threat"].method == "too few: 4 items with the label, 5 are needed"
+
+
+def test_one_label_of_several_makes_no_mean() -> None:
     proba = np.tile([0.8, 0.2, 0.0], (30, 1))
     found = told(LabelledSample.of(ONE, resolved(*[("ok",)] * 30), proba))
-    assert found["macro_f1", ""].value == found["f1", "ok"].value == 1.0
-    assert "the 1 labels of 3 that occur" in found["macro_f1", ""].method
+    assert found["f1", "ok"].value == 1.0
+    assert np.isnan(found["macro_f1", ""].value)
+    assert found["macro_f1", ""].method == "too few: 1 of 3 labels have the 5 items that are needed"
     assert np.isnan(found["f1", "threat"].value)
     assert found["recall", "threat"].method == "no judged item deserves it"
     assert found["prevalence", ""].high == pytest.approx(1 - 0.05 ** (1 / 30), abs=0.02)
     assert found["accuracy", ""].low < 0.95
 
 
+@pytest.mark.parametrize(("items", "is_told"), [(4, False), (5, True)])
+def test_too_few_items_leave_the_interval_alone(items: int, is_told: bool) -> None:
+    said = resolved(*[("spam",)] * items, *[("ok",)] * 30)
+    sample = LabelledSample.of(ONE, said, np.tile([0.1, 0.9, 0.0], (30 + items, 1)))
+    recall, f1 = (told(sample)[name, "spam"] for name in ("recall", "f1"))
+    assert np.isfinite(recall.value) == np.isfinite(f1.value) == is_told
+    assert recall.method.startswith("Hájek" if is_told else f"too few: {items} items bear on it")
+    assert 0.1 < recall.low < recall.high == 1.0
+
+
 def test_weights_count_as_copies() -> None:
     """Twice the weight moves a figure as a second copy would."""
-    sample = random_sample(4, n=60)
-    twice = np.repeat(np.arange(60), 1 + (np.arange(60) < 20))
-    heavy = replace(sample, weights=1.0 + (np.arange(60) < 20), finite=False)
+    sample = random_sample(4, n=300)
+    twice = np.repeat(np.arange(300), 1 + (np.arange(300) < 100))
+    heavy = replace(sample, weights=1.0 + (np.arange(300) < 100), finite=False)
     copies = replace(
         sample,
         y=sample.y[twice],
-        weights=np.ones(80),
+        weights=np.ones(400),
         finite=False,
         **{name: getattr(sample, name)[twice] for name in ("proba", "reach", "review_at", "limit_at", "remove_at")},
     )
     one, two = told(heavy), told(copies)
+    assert np.isfinite(one["precision@remove", ""].value)
     for key in one:
         assert one[key].value == pytest.approx(two[key].value, nan_ok=True), key
 
@@ -201,7 +224,8 @@ def test_influence_on_ranking_is_its_derivative(seed: int, ties: bool) -> None:
 
 def test_the_same_seed_gives_the_same_figures() -> None:
     sample = random_sample(6)
-    assert measure(sample, np.random.default_rng(1)) == measure(sample, np.random.default_rng(1))
+    once, again = (list(map(estimate_row, measure(sample, np.random.default_rng(1)))) for _ in range(2))
+    assert once == again
 
 
 def test_inputs_are_left_as_they_were() -> None:

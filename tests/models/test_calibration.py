@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit, softmax
 
-from hitl.models.calibration import Calibration, HeldOut, calibrate, calibration_error, probable
+from hitl.metrics.calibration import calibration_error
+from hitl.models.calibration import Calibration, HeldOut, calibrate, probable
 from hitl.types import Targets
 
 LEARNED = np.full(1, np.nan, dtype=np.float32)
@@ -273,31 +274,3 @@ def test_probabilities_are_those_of_scipy_and_leave_constants_their_share(
     elif learned.any():
         left = 1 - 0.05 * (~learned).sum()
         np.testing.assert_allclose(proba[:, learned], left * softmax(logits[:, learned], axis=1), atol=1e-6)
-
-
-def test_calibration_error_by_hand() -> None:
-    proba = np.array([0.1, 0.3, 0.6, 0.9])
-    hit = np.array([False, True, True, True])
-    # two bins of weight 4 of 8: |(3 × 0.1 + 0.3) - 1| = 0.4 and |(2 × 0.6 + 2 × 0.9) - 4| = 1
-    assert calibration_error(proba, hit, np.array([3.0, 1, 2, 2]), bins=2) == pytest.approx(1.4 / 8)
-    assert calibration_error(proba, hit, np.ones(4), bins=1) == pytest.approx(abs(1.9 - 3) / 4)
-    assert calibration_error(proba, hit, np.ones(4), bins=4) == pytest.approx((0.1 + 0.7 + 0.4 + 0.1) / 4)
-    assert calibration_error(proba, hit, np.array([0.0, 0, 0, 1])) == pytest.approx(0.1)
-    assert calibration_error(proba, hit, np.zeros(4)) == 0
-    assert calibration_error(proba[:0], hit[:0], np.zeros(0)) == 0
-
-
-def test_equal_probabilities_share_a_bin_in_any_order() -> None:
-    hit = np.repeat([False, True], 50)
-    assert calibration_error(np.full(100, 0.5), hit, np.ones(100)) == 0
-    rng = np.random.default_rng(1)
-    proba = rng.choice([0.1, 0.2, 0.7], 100)
-    errors = {calibration_error(proba[order], hit[order], np.ones(100)) for order in map(rng.permutation, [100] * 5)}
-    assert max(errors) - min(errors) < 1e-9
-
-
-def test_calibration_error_is_small_where_probabilities_are_true() -> None:
-    rng = np.random.default_rng(2)
-    proba = rng.random(50_000)
-    assert calibration_error(proba, rng.random(50_000) < proba, np.ones(50_000)) < 0.01
-    assert calibration_error(proba, rng.random(50_000) < proba**2, np.ones(50_000)) > 0.1

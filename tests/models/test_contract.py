@@ -11,8 +11,8 @@ from kinds import KINDS, LABELS, Kind, N, apart, pool_of, truth
 
 from hitl.deciding import decide
 from hitl.errors import ModelError
+from hitl.metrics.calibration import calibration_error
 from hitl.models import Features, Fitted, Model, Reader, load_model, make_model
-from hitl.models.calibration import calibration_error
 from hitl.pool import Pool
 from hitl.types import Targets
 

@@ -222,7 +222,7 @@ def round_row(at: int, **changes: Any) -> RoundRow:
         "confusion": {"labels": list(LABELS), "n": 200, "matrix":
                       [[118.0, 9.0, 1.0, 4.0], [10.2, 31.0, 2.0, 0.0], [1.0, 3.4, 6.0, 0.0], [5.0, 0.0, 0.0, 10.0]]},
         "agreement": estimate("krippendorff_alpha", 0.68 + 0.02 * at, 0.08, 90), "people": people(at),
-        "stability": stability(at) if at else None, "left": left(at) if at else None,
+        "stability": stability(at) if at else None, "left": left(at) if at else None, "findings": {},
         "seconds_a_task": 11.4 + at, "seconds_total": 131 * 13.0 if at else 512 * 12.0,
         "cost": 8.51 if at else 30.72, "machine_seconds": {"scan": 4.2, "fit": 9.1, "push": 3.3, "measure": 1.0},
         "picks": picks(at, 100 if at else 60),

@@ -253,14 +253,32 @@ def test_the_audit_draw_estimates_the_pool_without_bias_under_a_heavy_tail():
         assert abs(np.mean(found) - total) < 4 * np.std(found) / 20
 
 
-def test_the_audit_weight_is_reach_times_risk_with_the_floors():
-    # risk 0, 0.5 and 1 at mean reach, and nobody's item; taken often enough to see the proportions
-    view = example_view([[1, 0], [0.5, 0.5], [0, 1], [0, 1]] * 300, reach=np.tile([4 / 3, 4 / 3, 4 / 3, 0.0], 300))
+def test_the_audit_goes_by_doubt_and_reach_with_an_even_floor():
+    # certain, in doubt, in doubt and viral, in doubt and unseen; taken often enough to see the proportions
+    reach = np.tile([1.0, 1.0, 6.0, 0.0], 300)
+    view = example_view([[1, 0], [0.5, 0.5], [0.2, 0.8], [0.2, 0.8]] * 300, reach=reach)
     batch = ScanBatch(np.arange(1200), view, np.zeros(1200, dtype=np.int64), np.ones(1200, dtype=np.bool_))
-    plan = Plan(budget=10, audit=1.0, random=0, audit_floor=0.5, risk_floor=0.1)
-    draw = scan([batch], Job(plan, (), ("",), Stakes(4 / 3, 1.0), seed=1)).audit
-    weight = np.array([0.6, 1.1, 1.6, 0.5])[draw.items.positions % 4]
+    plan = Plan(budget=10, audit=1.0, random=0, audit_floor=0.5, audit_views=0.5)
+    draw = scan([batch], Job(plan, (), ("",), Stakes(2.0, 1.0), seed=1)).audit
+    wanted = np.array([0.0, 0.5 * np.hypot(0.5, 0.25), 0.4 * np.hypot(0.5, 1.5), 0.4 * 0.5])
+    weight = np.maximum(wanted, 0.5 * wanted.mean())[draw.items.positions % 4]
     assert draw.inclusion / weight == pytest.approx(np.full(10, draw.inclusion[0] / weight[0]))
+
+
+def test_the_audit_goes_by_calibrated_probabilities_and_arms_by_opinions():
+    pool = make_pool(300)
+    calibrated = np.random.default_rng(5).dirichlet(np.ones(3) / 4, 300).astype(np.float32)
+    both = replace(pool, calibrated=calibrated)
+    alone = replace(pool, view=replace(pool.view, proba=calibrated))
+    job = job_of(Plan(budget=20, audit=0.5), pool)
+    found, by_opinion, by_proba = (scan([batch], job) for batch in (both, pool, alone))
+    assert found.audit.items.positions.tolist() == by_proba.audit.items.positions.tolist()
+    assert (found.audit.inclusion == by_proba.audit.inclusion).all()
+    assert found.stats.believed == by_proba.stats.believed
+    for mine, theirs in zip(found.shortlists, by_opinion.shortlists, strict=True):
+        assert mine.positions.tolist() == theirs.positions.tolist()
+    assert found.stats.believed["prevalence"] == pytest.approx(calibrated[pool.eligible, 1:].sum(axis=1).mean())
+    assert found.stats.as_dict()["believed"] == found.stats.believed
 
 
 def test_rounds_draw_anew_and_arms_share_no_chance():

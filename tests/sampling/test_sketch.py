@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hitl.errors import ConfigError, DataError
 from hitl.sampling.candidates import Candidates, first, rank_within
-from hitl.sampling.sketch import ProbabilityDraw, TopM
+from hitl.sampling.sketch import FlooredDraw, ProbabilityDraw, TopM
 from hitl.sampling.uniforms import draws
 
 
@@ -165,8 +165,61 @@ def test_a_bad_weight_is_told(bad):
         list(repeated_draws(np.array([1.0, bad]), 1, 1))
 
 
+@settings(deadline=None)
+@given(
+    n=st.integers(0, 120),
+    size=st.integers(0, 30),
+    floor=st.sampled_from([1e-6, 0.1, 0.5, 2.0, 1e6]),
+    some=st.sampled_from([0.0, 0.2, 1.0]),
+    cuts=st.lists(st.integers(0, 120), max_size=5),
+    seed=st.integers(0, 99),
+)
+def test_a_floored_draw_is_that_of_the_raised_weights_however_it_is_fed(n, size, floor, some, cuts, seed):
+    items, rng = make_items(n, seed=seed), np.random.default_rng(seed)
+    # whole 1024ths, so that the mean is exact; some weights are 0, or all
+    weights = np.rint(1024 * rng.pareto(1.0, n).clip(max=1e4)) / 1024 * (rng.random(n) < some)
+    uniforms = draws(items.keys, seed + 1)
+    lowest = floor * (weights.sum() / max(n, 1))
+    expected = ProbabilityDraw(size)
+    expected.feed(items, np.maximum(weights, lowest or 1.0), uniforms)
+    fed, merged = FlooredDraw(size, floor), FlooredDraw(size, floor)
+    order = rng.permutation(n)
+    for rows in np.split(order, sorted(cut % (n + 1) for cut in cuts)):
+        shard = FlooredDraw(size, floor)
+        for draw in (fed, shard):
+            draw.feed(items.take(rows), weights[rows], uniforms[rows])
+        merged.merge(shard)
+    for draw in (fed, merged):
+        assert draw.result().items.positions.tolist() == expected.result().items.positions.tolist()
+        assert (draw.result().inclusion == expected.result().inclusion).all()
+
+
+def test_the_floor_keeps_a_part_even():
+    weights = np.where(np.arange(5000) < 20, 1000.0, 0.0)
+    keys, zeros = np.arange(5000, dtype=np.uint64), np.zeros(5000)
+    items = Candidates(np.arange(5000), keys, zeros, zeros.astype(np.int64), zeros)
+    for seed in range(20):
+        draw = FlooredDraw(200, floor=0.25)
+        draw.feed(items, weights, draws(keys, seed))
+        assert draw.result().inclusion.min() > 0.8 * 0.25 / 1.25 * 200 / 5000
+
+
+def test_a_floored_draw_that_is_large_cuts_back_while_it_is_fed():
+    keys = np.arange(60_000, dtype=np.uint64)
+    uniforms, zeros = draws(keys, 3), np.zeros(3000)
+    draw = FlooredDraw(40, floor=0.5)
+    for rows in np.split(np.arange(60_000), 20):
+        items = Candidates(rows, keys[rows], zeros, zeros.astype(np.int64), zeros)
+        draw.feed(items, zeros + (rows % 2) * 2, uniforms[rows])
+    raised = np.maximum((np.arange(60_000) % 2) * 2, 0.5)
+    assert draw.result().items.positions.tolist() == np.argsort(uniforms / raised)[:40].tolist()
+
+
 def test_sketches_of_another_size_do_not_merge():
     with pytest.raises(ConfigError, match="does not merge"):
         TopM(2, 1).merge(TopM(3, 1))
     with pytest.raises(ConfigError, match="does not merge"):
         ProbabilityDraw(2).merge(ProbabilityDraw(3))
+    for other in (FlooredDraw(3, 0.5), FlooredDraw(2, 0.25)):
+        with pytest.raises(ConfigError, match="does not merge"):
+            FlooredDraw(2, 0.5).merge(other)

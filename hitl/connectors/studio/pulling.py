@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 from hitl.connectors.studio.http import Http
 from hitl.connectors.studio.project import Project
-from hitl.connectors.studio.tasks import Row, Tasks, stamp
+from hitl.connectors.studio.tasks import Row, Tasks, changed_at, stamp
 from hitl.tasks import parse
 from hitl.types import Annotation
 
@@ -21,6 +21,10 @@ DRAFTS = 200
 """Of so many tasks at most, the latest, a pull asks who began to answer them: one request each."""
 
 UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+Copies = dict[str, dict[int, list[Annotation]]]
+"""Annotations by key and by the server's id of the task."""
 
 
 @dataclass(frozen=True)
@@ -73,17 +77,33 @@ class Pulling:
         The watermark follows the server's clock and never runs ahead of it. A clock that was set back since then might
         have stamped anything: everything is read again.
         """
-        changes = self._server.changed(watermark and watermark - LOOK_BACK)
+        if watermark is None:
+            return self._everything()
+        changes = self._server.changed(watermark - LOOK_BACK)
         now = self.http.clock
-        if watermark and now and now < watermark - LOOK_BACK:
-            return self.since(None)
-        known = [*changes.at.values(), *([watermark] if watermark else [])]
-        held = self._read(changes.at, whole=watermark is None)
+        if now and now < watermark - LOOK_BACK:
+            return self._everything()
+        held: Copies = {}
+        self._read_into(held, self._server.bodies(sorted(changes.at)))
+        if held:
+            # A key's other copies are read along with the one that changed.
+            others = set(self._server.copies(held)) - changes.at.keys()
+            self._read_into(held, self._server.bodies(sorted(others)))
+        return self._listing(held, _watermark([*changes.at.values(), watermark], now), changes.drafted)
+
+    def _everything(self) -> Listing:
+        # The clock is asked before the reading, which takes minutes: what changes behind it is read again.
+        begun, now = self._server.begun(), self.http.clock
+        held: Copies = {}
+        latest = self._read_into(held, self._server.all_bodies())
+        return self._listing(held, _watermark([latest] if latest else [], now), begun)
+
+    def _listing(self, held: Copies, latest: datetime | None, begun: Iterable[int]) -> Listing:
         return Listing(
             annotations=tuple(annotation for tasks in held.values() for read in tasks.values() for annotation in read),
             seen={key: tuple(a.id for read in tasks.values() for a in read) for key, tasks in held.items()},
-            latest=_watermark(known, now),
-            drafts=self._drafts(changes.drafted),
+            latest=latest,
+            drafts=self._drafts(begun),
             doubled={key: tuple(sorted(tasks)) for key, tasks in held.items() if len(tasks) > 1},
         )
 
@@ -91,20 +111,15 @@ class Pulling:
     def _server(self) -> Tasks:
         return Tasks(self.http, self.project.id)
 
-    def _read(self, ids: Iterable[int], *, whole: bool) -> dict[str, dict[int, list[Annotation]]]:
-        """Annotations by key and the server's id of the task; a key's other copies are read along with it."""
-        held: dict[str, dict[int, list[Annotation]]] = {}
-        wanted = set(ids)
-        self._read_into(held, wanted)
-        if not whole and held:
-            self._read_into(held, set(self._server.copies(held)) - wanted)
-        return held
-
-    def _read_into(self, held: dict[str, dict[int, list[Annotation]]], ids: Iterable[int]) -> None:
-        for row in self._server.bodies(sorted(ids)):
+    def _read_into(self, held: Copies, rows: Iterable[Row]) -> datetime | None:
+        """Keep the annotations of tasks; when the latest of these changed."""
+        latest = None
+        for row in rows:
+            latest = max(latest or changed_at(row), changed_at(row))
             key = _key(row)
             if key:
                 held.setdefault(key, {})[row["id"]] = [self._annotation(key, told) for told in row["annotations"]]
+        return latest
 
     def _drafts(self, drafted: Iterable[int]) -> dict[str, tuple[str, ...]]:
         latest = sorted(drafted)[-DRAFTS:]

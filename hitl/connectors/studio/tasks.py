@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 from hitl.connectors.studio.http import Gone, Http, ServerBroke
 from hitl.errors import ServerUnreachable
@@ -56,6 +56,13 @@ class Held:
         return bool(self.answers or self.skips or self.draft)
 
 
+class Size(NamedTuple):
+    """How many tasks and predictions a project has."""
+
+    tasks: int
+    predictions: int
+
+
 @dataclass(frozen=True)
 class Changes:
     """Tasks by the server's ids: when they changed last, and which of the project's somebody is at work on."""
@@ -88,18 +95,20 @@ class Tasks:
 
     def everything(self) -> Iterator[tuple[Held, Row]]:
         """How every task stands, with its data as it was sent; a few hundred in memory at once."""
-        for row in self._by_id(sorted(self.changed(None).at), _STATE):
+        for row in self._windows(_STATE, BODIES):
             yield self._held(row), row["data"]
 
-    def changed(self, since: datetime | None) -> Changes:
-        """What changed since then, or everything; one small request where that is little. O(changes), or O(tasks)."""
-        if since is not None:
-            touched = where("updated_at", "greater_or_equal", "Datetime", stamp(since))
-            page = self._page(_CHANGE, _filters([touched, _BEGUN], "or"), size=WINDOW)
-            if page["total"] <= WINDOW:
-                return _changes(page["tasks"], page["tasks"], since)
-        # The server tells of drafts only where it is asked for them.
-        return _changes(self._windows(_CHANGE), self._list(_CHANGE, _filters([_BEGUN])), since)
+    def changed(self, since: datetime) -> Changes:
+        """What changed since then; one small request where that is little. O(changes), or O(tasks)."""
+        touched = where("updated_at", "greater_or_equal", "Datetime", stamp(since))
+        page = self._page(_CHANGE, _filters([touched, _BEGUN], "or"), size=WINDOW)
+        if page["total"] <= WINDOW:
+            return _changes(page["tasks"], _begun(page["tasks"]), since)
+        return _changes(self._windows(_CHANGE, WINDOW), self.begun(), since)
+
+    def begun(self) -> tuple[int, ...]:
+        """The server's ids of the tasks that somebody is at work on; it tells of drafts only where it is asked."""
+        return _begun(self._list(_CHANGE, _filters([_BEGUN])))
 
     def copies(self, keys: Iterable[str]) -> Iterator[int]:
         """The server's ids of all tasks with these keys, a few thousand at once."""
@@ -119,13 +128,35 @@ class Tasks:
         """Tasks with data and annotations, a few hundred in memory at once."""
         return self._by_id(ids, _BODY)
 
-    def send(self, chunk: Mapping[str, Row]) -> bool:
-        """Import tasks by key; False when they did not arrive, however long one waits."""
-        return self._post("import", list(chunk.values()), lambda: len(self.held(chunk)) == len(chunk))
+    def all_bodies(self) -> Iterable[Row]:
+        """Every task with data and annotations, a few hundred in memory at once."""
+        return self._windows(_BODY, BODIES)
+
+    def size(self) -> Size:
+        """How many tasks and predictions there are, in one small request."""
+        told = self._page("id", {}, size=1)
+        return Size(_number(told, "total"), _number(told, "total_predictions"))
+
+    def send(self, chunk: Mapping[str, Row]) -> dict[str, Held] | None:
+        """Import tasks by key, each with a prediction; None when they did not arrive, however long one waits.
+
+        How they stand there, when the server says so of each; nothing when they arrived and it does not.
+        """
+        where_to, body = f"/api/projects/{self._project}/import", list(chunk.values())
+        try:
+            told = self._http.write("POST", where_to, body, {"return_task_ids": "true"})
+        except (ServerUnreachable, ServerBroke):
+            return {} if self._arrives(lambda: len(self.held(chunk)) == len(chunk)) else None
+        return _imported(chunk, told)
 
     def send_predictions(self, predictions: Mapping[str, Row]) -> bool:
         """Add predictions by task key, each with the server's id of its `task`; False when they did not arrive."""
-        return self._post("import/predictions", list(predictions.values()), lambda: self._predicted(predictions))
+        where_to, body = f"/api/projects/{self._project}/import/predictions", list(predictions.values())
+        try:
+            self._http.write("POST", where_to, body)
+        except (ServerUnreachable, ServerBroke):
+            return self._arrives(lambda: self._predicted(predictions))
+        return True
 
     def single_predictions(self, number: int) -> None:
         """Take away what a task has twice: of each model version the first prediction stays."""
@@ -146,16 +177,13 @@ class Tasks:
         self._if_there("DELETE", f"/api/tasks/{number}/", None)
         return True
 
-    def _post(self, what: str, body: list[Row], arrived: Callable[[], bool]) -> bool:
-        try:
-            self._http.write("POST", f"/api/projects/{self._project}/{what}", body)
-            return True
-        except (ServerUnreachable, ServerBroke):
-            for pause in SETTLE_SECONDS:
-                time.sleep(pause)
-                if arrived():
-                    return True
-            return False
+    def _arrives(self, arrived: Callable[[], bool]) -> bool:
+        """Whether what was sent, without word of what became of it, is there after a while."""
+        for pause in SETTLE_SECONDS:
+            time.sleep(pause)
+            if arrived():
+                return True
+        return False
 
     def _predicted(self, predictions: Mapping[str, Row]) -> bool:
         held = self.held(predictions)
@@ -190,14 +218,14 @@ class Tasks:
                 include, {"selectedItems": {"all": False, "included": list(ids[start : start + BODIES])}}
             )
 
-    def _windows(self, include: str) -> Iterator[dict[str, Any]]:
+    def _windows(self, include: str, size: int) -> Iterator[dict[str, Any]]:
         """Every task, in the order of ids, from which each window goes on: pages would slip when tasks are deleted."""
         last = 0
         while True:
             beyond = _filters([where("id", "greater", "Number", last)]) | {"ordering": ["tasks:id"]}
-            rows = self._page(include, beyond, size=WINDOW)["tasks"]
+            rows = self._page(include, beyond, size=size)["tasks"]
             yield from rows
-            if len(rows) < WINDOW:
+            if len(rows) < size:
                 return
             last = rows[-1]["id"]
 
@@ -214,6 +242,25 @@ class Tasks:
             "resolve_uri": "false",
         } | ({} if include in _PLAIN else {"fields": "all"})
         return self._http.row("/api/tasks", params, body, each=("tasks", "total"))
+
+
+def _imported(chunk: Mapping[str, Row], told: object) -> dict[str, Held]:
+    """Tasks as an import leaves them, when the server's answer counts all of them, their predictions, and their ids."""
+    ids = told.get("task_ids") if isinstance(told, dict) else None
+    whole = isinstance(ids, list) and len(ids) == len(chunk) and all(type(one) is int for one in ids)
+    if not whole or any(_number(told, count) != len(chunk) for count in ("task_count", "prediction_count")):
+        return {}
+    versions = (row["predictions"][0]["model_version"] for row in chunk.values())
+    return {
+        key: Held(number, 1, False, answers=0, skips=0, draft=False, versions=frozenset({version}), predictions=1)
+        for key, number, version in zip(chunk, cast("list[int]", ids), versions, strict=True)
+    }
+
+
+def _number(told: object, name: str) -> int:
+    """A count as the server tells it, -1 when it does not."""
+    count = told.get(name) if isinstance(told, dict) else None
+    return count if type(count) is int else -1
 
 
 def precedence(held: Held) -> tuple[bool, bool, int]:
@@ -238,7 +285,15 @@ def _filters(items: Sequence[Row], conjunction: str = "and") -> dict[str, Any]:
 _BEGUN = where("draft_exists", "equal", "Boolean", True)
 
 
-def _changes(rows: Iterable[Row], begun: Iterable[Row], since: datetime | None) -> Changes:
-    stamps = ((row["id"], datetime.fromisoformat(row["updated_at"])) for row in rows)
-    at = {number: moment for number, moment in stamps if since is None or moment >= since}
-    return Changes(at, tuple(row["id"] for row in begun if row["draft_exists"]))
+def _changes(rows: Iterable[Row], begun: tuple[int, ...], since: datetime) -> Changes:
+    stamps = ((row["id"], changed_at(row)) for row in rows)
+    return Changes({number: moment for number, moment in stamps if moment >= since}, begun)
+
+
+def changed_at(row: Row) -> datetime:
+    """When a task changed last, by the server's clock."""
+    return datetime.fromisoformat(row["updated_at"])
+
+
+def _begun(rows: Iterable[Row]) -> tuple[int, ...]:
+    return tuple(row["id"] for row in rows if row["draft_exists"])

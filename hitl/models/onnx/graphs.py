@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 
-from hitl.models.calibration import Calibration
+from hitl.models.calibration import TILT, Calibration, Curves, Steps
 from hitl.models.fitted import FittedModel
 from hitl.models.frozen import FrozenCore
 from hitl.models.tuned import TunedCore
@@ -71,6 +72,7 @@ class Outcome(torch.nn.Module):
     def __init__(self, calibration: Calibration, constant: Any, *, softmax: bool) -> None:
         super().__init__()
         self.softmax = softmax
+        self.bend = None if calibration.curves is None else Bend(calibration.curves, len(constant))
         learned = torch.isnan(torch.tensor(constant))
         values = {"scale": calibration.scale, "shift": calibration.shift, "constant": constant}
         for name, array in values.items():
@@ -81,11 +83,55 @@ class Outcome(torch.nn.Module):
     def forward(self, logits: torch.Tensor) -> torch.Tensor:
         """Probabilities (n, k) float32, as `hitl.models.calibration.probable` of the calibrated logits."""
         moved = logits.float() * self.scale + self.shift
+        if self.bend is not None:
+            odds = _log_odds(torch.where(self.learned, moved, -1e30)) if self.softmax else moved
+            bent = self.bend(odds)
+            moved = torch.nn.functional.logsigmoid(bent) if self.softmax else bent
         if self.softmax:
             shared = torch.softmax(torch.where(self.learned, moved, -1e30), dim=1) * self.left
         else:
             shared = torch.sigmoid(moved)
         return torch.where(self.learned, shared, self.constant)
+
+
+class Bend(torch.nn.Module):
+    """Log odds (n, k) by the curve of each label, where it has one: `hitl.models.calibration.Curves`."""
+
+    beta: torch.Tensor  # (3, k) a, b, c; those of the identity where there is no such curve
+    at: torch.Tensor  # (k, s) where each straight piece begins
+    width: torch.Tensor  # (k, s)
+    rise: torch.Tensor  # (k, s) of a piece by width
+    first: torch.Tensor  # (k,) the level of the first knot
+    ends: torch.Tensor  # (2, k) where the outermost knots are
+    stepped: torch.Tensor  # (k,) bool
+
+    def __init__(self, curves: Curves, labels: int) -> None:
+        super().__init__()
+        steps = {label: curve for label, curve in curves.of.items() if isinstance(curve, Steps)}
+        pieces = max([len(curve.at) - 1 for curve in steps.values()], default=0)
+        beta, table = np.array([[1.0], [1.0], [0.0]]) * np.ones(labels), np.zeros((3, labels, max(pieces, 1)))
+        ends, first = np.zeros((2, labels)), np.zeros(labels)
+        for label, curve in curves.of.items():
+            if isinstance(curve, Steps):
+                some = len(curve.at) - 1
+                width = np.diff(curve.at)
+                table[:, label, :some] = curve.at[:-1], width, np.diff(curve.to) / width
+                ends[:, label], first[label] = curve.at[[0, -1]], curve.to[0]
+            else:
+                beta[:, label] = curve.a, curve.b, curve.c
+        named = {"beta": beta, "at": table[0], "width": table[1], "rise": table[2], "ends": ends, "first": first}
+        for name, array in named.items():
+            self.register_buffer(name, torch.tensor(array, dtype=torch.float32))
+        self.register_buffer("stepped", torch.tensor([label in steps for label in range(labels)]))
+
+    def forward(self, odds: torch.Tensor) -> torch.Tensor:
+        """The calibrated log odds."""
+        a, b, c = self.beta
+        smooth = b * torch.nn.functional.softplus(odds) - a * torch.nn.functional.softplus(-odds) + c
+        within = torch.minimum(torch.relu(odds[:, :, None] - self.at), self.width)
+        level = self.first + (within * self.rise).sum(dim=2)
+        beyond = odds - torch.minimum(torch.maximum(odds, self.ends[0]), self.ends[1])
+        return torch.where(self.stepped, level + TILT * beyond, smooth)
 
 
 def graph_of(fitted: FittedModel) -> FrozenGraph | TunedGraph:
@@ -96,6 +142,12 @@ def graph_of(fitted: FittedModel) -> FrozenGraph | TunedGraph:
         core.tuned.network.config.use_cache = False
         return TunedGraph(core.tuned.network, outcome).eval()
     return FrozenGraph(core, core.reader.encoder.encoder, outcome).eval()
+
+
+def _log_odds(logits: torch.Tensor) -> torch.Tensor:
+    """As `hitl.models.calibration.log_odds`."""
+    others = logits[:, None, :] - 1e30 * torch.eye(logits.shape[1], device=logits.device)
+    return logits - torch.logsumexp(others, dim=2)
 
 
 def _on_grid(rows: torch.Tensor) -> torch.Tensor:

@@ -26,7 +26,7 @@ from PIL import Image
 import hitl.models.onnx
 from hitl.errors import ConfigError, ModelError
 from hitl.models import MODELS, load_model, make_model
-from hitl.models.calibration import Calibration, probable
+from hitl.models.calibration import Beta, Calibration, Curves, Steps, probable
 from hitl.models.fitted import FittedModel
 from hitl.models.head import Head
 from hitl.models.onnx import Exported, checking, export, exporting, run_exported, writing
@@ -333,3 +333,26 @@ def test_outcomes_are_those_of_the_library(seed, softmax, fixed):
     calibration = Calibration(np.full(4, rng.uniform(0.1, 3)), rng.normal(size=4), {})
     found = Outcome(calibration, constant, softmax=softmax)(torch.tensor(logits)).numpy()
     assert found == pytest.approx(probable(calibration(logits), constant, softmax=softmax), abs=2e-5)
+
+
+@given(st.integers(0, 2**32 - 1), st.booleans(), st.integers(0, 2))
+def test_outcomes_by_curves_are_those_of_the_library(seed, softmax, fixed):
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(scale=5, size=(7, 4))
+    constant = np.where(np.arange(4) < fixed, 0.1, np.nan).astype(np.float32)
+    bent = Steps(np.sort(rng.normal(size=6)) + 0.1 * np.arange(6), np.sort(rng.normal(size=6)))
+    curves = {label: (bent, Beta(*rng.uniform(0.2, 2, 3)))[label % 2] for label in range(fixed, 4 if softmax else 3)}
+    calibration = Calibration(np.full(4, rng.uniform(0.5, 2)), rng.normal(size=4), {}, Curves(curves, softmax))
+    found = Outcome(calibration, constant, softmax=softmax)(torch.tensor(logits)).numpy()
+    assert found == pytest.approx(probable(calibration(logits), constant, softmax=softmax), abs=2e-5)
+
+
+def test_a_model_with_curves_is_exported_with_them(frozen, tmp_path):
+    steps = Steps(np.array([-1.0, 0.5, 2.0]), np.array([-2.0, -1.5, 1.0]))
+    curves = Curves({0: Beta(0.5, 1.5, 0.2), 1: steps, 2: Beta(1.2, 0.8, 0.0)}, softmax=True)
+    fitted = replace(frozen[0], calibration=replace(frozen[0].calibration, curves=curves))
+    made = export(fitted, tmp_path / "out")
+    assert made.largest_difference < 1e-3
+    found = run_exported(made.folder, TEXTS[:4])
+    assert np.abs(found - fitted.predict_texts(TEXTS[:4]).proba).max() < 1e-3
+    assert np.abs(found - frozen[0].predict_texts(TEXTS[:4]).proba).max() > 0.01
