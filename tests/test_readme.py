@@ -127,7 +127,7 @@ def test_the_script_walks_a_campaign_on_a_real_server(server, tmp_path, monkeypa
 
     told = printed[-1][1]
     for number, kind in enumerate(["seed", "active", "active"]):
-        assert f"Round {number} ({kind}): {70 if number == 0 else 30} asked, macro_f1 0." in told
+        assert f"Round {number} ({kind}): {130 if number == 0 else 30} asked, macro_f1 0." in told
     assert len(re.findall(r"^macro_f1 0\.\d{3} \[0\.\d{3}, [01]\.\d{3}\]", told, re.MULTILINE)) == 3
     assert len(re.findall(r"^(?:helped|no evidence|hurt): macro_f1 [+-]\d", told, re.MULTILINE)) == 2
     assert "done: all 3 rounds are completed" in told
