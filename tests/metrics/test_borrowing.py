@@ -10,6 +10,8 @@ import pytest
 from hitl.metrics.borrowing import borrowing
 from hitl.metrics.operating import Judgements, Promise, Tried, complete, precise
 
+pytestmark = pytest.mark.simulation
+
 PROMISE = Promise(precision=0.9, missed=0.1)
 SIZE = 5_000
 

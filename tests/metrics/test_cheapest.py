@@ -14,6 +14,8 @@ from hitl.metrics.operating import GRID
 from hitl.metrics.remaining import decision_costs
 from hitl.metrics.sample import LabelledSample
 
+pytestmark = pytest.mark.simulation
+
 SIZE, SEVERITY, WRONG = 8_000, np.array([0, 3.0, 20.0]), np.array([1.0, 1.0, 1.5])
 
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from hitl.errors import DataError
 from hitl.metrics.mcnemar import POWER, detectable, mcnemar, power
 
+pytestmark = pytest.mark.simulation
+
 
 def signs(wins: int, losses: int, alike: int):
     new, old = np.repeat([True, False, True], [wins, losses, alike]), np.repeat([False, True], [wins, losses + alike])

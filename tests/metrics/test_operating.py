@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from hitl.errors import DataError
 from hitl.metrics.operating import GRID, Judgements, Promise, complete, missed, precise, wrongly_acted
 
+pytestmark = pytest.mark.simulation
+
 SIZE, RUNS = 10_000, 200
 PROMISE = Promise(precision=0.9, missed=0.1)
 

@@ -11,6 +11,8 @@ from hitl.metrics.facets import Facets
 from hitl.metrics.mcnemar import mcnemar
 from hitl.metrics.paired import LEAST, paired, part
 
+pytestmark = pytest.mark.simulation
+
 LANGUAGES = np.array(["en", "id", "ja", "ar"])
 
 

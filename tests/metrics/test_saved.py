@@ -8,6 +8,8 @@ import pytest
 from hitl.errors import DataError
 from hitl.metrics.saved import LEAST_REPEATS, Saved, Trained, labels_saved
 
+pytestmark = pytest.mark.simulation
+
 M, ALL, REPEATS = 100, 400, 4
 
 

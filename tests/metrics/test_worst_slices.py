@@ -10,6 +10,8 @@ from hitl.errors import DataError
 from hitl.metrics.facets import Facets
 from hitl.metrics.worst_slices import worst_slices
 
+pytestmark = pytest.mark.simulation
+
 PLANTED = {
     "a value": ({"language": "c"}, lambda codes: codes[:, 0] == 2),
     "a pair": ({"language": "a", "vendor": "y"}, lambda codes: (codes[:, 0] == 0) & (codes[:, 2] == 1)),

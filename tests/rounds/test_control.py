@@ -14,6 +14,8 @@ from hitl.rounds import control as told_by
 from hitl.rounds.control import LEAST, control
 from hitl.types import Resolution, Targets
 
+pytestmark = pytest.mark.simulation
+
 POLICY = "{name: planted, version: 1, labels: [{name: ok, violating: false}, {name: spam}]}"
 MODEL = hitl.TextLinear(word=(1, 1), char=(1, 1), lsa=0, calibrate=False)
 ITEMS, SPAM, BENCHMARK = 8_000, 0.06, 1_000
