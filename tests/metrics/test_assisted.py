@@ -14,6 +14,8 @@ from hitl.errors import DataError
 from hitl.metrics.assisted import ASSISTED, Believed, assisted, assisted_shares, calibrated
 from hitl.metrics.intervals import FEW, shares
 
+pytestmark = pytest.mark.simulation
+
 RUNS = 200
 
 

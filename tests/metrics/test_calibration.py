@@ -14,6 +14,8 @@ from hitl.metrics.calibration import LEAST, calibration, calibration_error, join
 from hitl.metrics.intervals import shares
 from hitl.metrics.sample import LabelledSample
 
+pytestmark = pytest.mark.simulation
+
 NAMES = (
     *("calibration_bias", "calibration_error", "brier", "brier_reliability", "brier_resolution"),
     "brier_uncertainty",

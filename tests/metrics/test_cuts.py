@@ -15,6 +15,8 @@ from hitl.metrics.sample import LabelledSample
 from hitl.policy import Policy
 from hitl.types import Resolution
 
+pytestmark = pytest.mark.simulation
+
 POLICY = Policy.parse(
     """
 name: p

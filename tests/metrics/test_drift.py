@@ -9,6 +9,8 @@ from hitl.metrics.drift import energy_test, prevalence_drift, psi, score_drift
 from hitl.metrics.multiplicity import benjamini_hochberg
 from hitl.metrics.prevalence import Drawn
 
+pytestmark = pytest.mark.simulation
+
 
 def test_the_stability_index_of_a_known_table():
     # shares 0.5, 0.5 against 0.4, 0.6: 0.1 ln(0.5 / 0.4) + 0.1 ln(0.6 / 0.5) = 0.1 ln 1.5

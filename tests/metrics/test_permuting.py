@@ -9,6 +9,8 @@ import pytest
 from hitl.metrics.facets import conjunctions
 from hitl.metrics.permuting import contrasts, permutation_test
 
+pytestmark = pytest.mark.simulation
+
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("rate", [0.03, 0.2])

@@ -10,6 +10,8 @@ from hitl.errors import DataError
 from hitl.metrics.multiplicity import benjamini_hochberg
 from hitl.metrics.trends import falls_of_means, falls_of_shares, rate_ratios
 
+pytestmark = pytest.mark.simulation
+
 ALARM = 0.05
 
 

@@ -17,6 +17,8 @@ from hitl.models.calibration import METHODS, Calibration, HeldOut, calibrate, lo
 from hitl.pool import Pool
 from hitl.types import Targets
 
+pytestmark = pytest.mark.simulation
+
 NAMED = [method for method in METHODS if method != "auto"]
 WRONG: dict[str, Any] = {
     "temperature": lambda true: 2.5 * logit(true),
