@@ -1,4 +1,7 @@
-"""The command line: init, run, status, pull, rescore, report, serve, doctor, tampering, match, export, transparency."""
+"""The command line.
+
+init, run, status, pull, rescore, report, serve, doctor, tampering, match, export, thresholds, transparency.
+"""
 
 from __future__ import annotations
 

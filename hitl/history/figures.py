@@ -35,16 +35,17 @@ def estimate_row(estimate: Estimate) -> EstimateRow:
     return EstimateRow(
         name=estimate.name,
         label=estimate.label,
-        value=_finite(estimate.value),
-        low=_finite(estimate.low),
-        high=_finite(estimate.high),
+        value=finite(estimate.value),
+        low=finite(estimate.low),
+        high=finite(estimate.high),
         n=estimate.n,
         level=estimate.level,
         method=estimate.method,
     )
 
 
-def _finite(number: float) -> float | None:
+def finite(number: float) -> float | None:
+    """A number as JSON has it; None for NaN and infinities."""
     return float(number) if math.isfinite(number) else None
 
 

@@ -6,7 +6,7 @@ estimate is right on average whatever the model believes, and only its precision
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,8 @@ import numpy as np
 from hitl.deciding import violation
 from hitl.errors import DataError
 from hitl.history import BelievedRow
-from hitl.metrics.figures import prevalences
-from hitl.metrics.intervals import FEW, Shares, Z, shares
+from hitl.metrics.figures import Ratio, prevalences
+from hitl.metrics.intervals import FEW, Shares, Z, shares, wilson_bounds
 from hitl.metrics.sample import LabelledSample
 from hitl.types import Bools, Estimate, Floats
 
@@ -46,6 +46,12 @@ class Believed:
         labels = {label: _number(share) for label, share in row["labels"].items()}
         return cls(_number(row["prevalence"]), _number(row["prevalence_by_views"]), labels)
 
+    def share(self, ratio: Ratio) -> float:
+        """What it believes one of `prevalences` to be in the pool; NaN for what it has no belief of."""
+        if ratio.label:
+            return self.labels.get(ratio.label, float("nan"))
+        return {"prevalence": self.prevalence, "prevalence_by_views": self.by_views}.get(ratio.name, float("nan"))
+
 
 def assisted(sample: LabelledSample, believed: Believed) -> tuple[Estimate, ...]:
     """`prevalence`, `prevalence_by_views` and `prevalence` by label, of those that the model's beliefs are known of.
@@ -63,30 +69,29 @@ def assisted(sample: LabelledSample, believed: Believed) -> tuple[Estimate, ...]
     >>> print(assisted(drawn, Believed(0.3, float("nan"), {}))[0])
     prevalence 0.238 [0.208, 0.270] (n=100)
     """
-    known = {("prevalence", ""): believed.prevalence, ("prevalence_by_views", ""): believed.by_views}
-    known |= {("prevalence", label): share for label, share in believed.labels.items()}
-    risk = violation(sample.proba, sample.violating, sample.multi_label)
-    belief = {label: sample.proba[:, column] for column, label in enumerate(sample.labels)} | {"": risk}
-    wanted = [
-        ratio
-        for ratio in prevalences(sample)
-        if np.isfinite(known.get((ratio.name, ratio.label), np.nan)) and ratio.bottom.any()
-    ]
+    wanted = [ratio for ratio in prevalences(sample) if np.isfinite(believed.share(ratio)) and ratio.bottom.any()]
     if not wanted:
         return ()
-    found = assisted_shares(
-        np.stack([ratio.top for ratio in wanted], axis=1),
-        np.stack([ratio.bottom for ratio in wanted], axis=1),
-        np.stack([belief[ratio.label] for ratio in wanted], axis=1),
-        np.array([known[ratio.name, ratio.label] for ratio in wanted]),
-        sample.weights,
-        sample.uncertain,
-    )
+    found = assisted_ratios(wanted, sample, believed)
     return tuple(
         Estimate(ratio.name, float(value), float(low), float(high), int(n), ratio.label, method=_method(events))
         for ratio, value, low, high, n, events in zip(
             wanted, found.value, found.low, found.high, found.n, found.events, strict=True
         )
+    )
+
+
+def assisted_ratios(wanted: Sequence[Ratio], sample: LabelledSample, believed: Believed) -> Shares:
+    """`assisted_shares` of one or more of a sample's `prevalences`; NaN where nothing is believed. O(n m)."""
+    risk = violation(sample.proba, sample.violating, sample.multi_label)
+    belief = {label: sample.proba[:, column] for column, label in enumerate(sample.labels)} | {"": risk}
+    return assisted_shares(
+        np.stack([ratio.top for ratio in wanted], axis=1),
+        np.stack([ratio.bottom for ratio in wanted], axis=1),
+        np.stack([belief[ratio.label] for ratio in wanted], axis=1),
+        np.array([believed.share(ratio) for ratio in wanted]),
+        sample.weights,
+        sample.uncertain,
     )
 
 
@@ -126,6 +131,8 @@ def assisted_shares(
     >>> width(shares(*sample)), width(assisted_shares(*sample[:2], p, np.array([0.0476]), *sample[2:]))
     (array([0.026]), array([0.023]))
     """
+    from scipy.special import stdtrit
+
     weights, uncertain = _columns(top, bottom, belief, believed, weights, uncertain)
     y = np.divide(top, bottom, out=np.zeros(top.shape), where=bottom > 0)
     weighted = weights * bottom
@@ -145,7 +152,8 @@ def assisted_shares(
         seen = variance / (inside * (1 - inside))
         items = np.nan_to_num(variance**2 / (influence**4).sum(axis=0))
         spread = (items * seen + SEEN * np.maximum(seen, anticipated)) / (items + SEEN)
-        low, high = _wilson(inside, spread, n)
+        # The t correction is Korn and Graubard's (1998).
+        low, high = wilson_bounds(inside, spread * (stdtrit(np.maximum(n, 2) - 1.0, 0.975) / Z) ** 2)
     events = np.minimum(y.sum(axis=0), n - y.sum(axis=0))
     found = Shares(value, low, high, n, influence, spread * inside * (1 - inside), spread, events)
     return _unless_few(found, top, bottom, weights, uncertain)
@@ -154,7 +162,6 @@ def assisted_shares(
 def _slope(y: Floats, p: Floats, influence: Floats) -> Floats:
     """For each item the slope that minimises the others' variance, in [0, 1]."""
     both, alone = influence**2 * y * p, influence**2 * p * p
-    others = alone.sum(axis=0) - alone
     others = alone.sum(axis=0) - alone
     differ = others > 1e-12 * (influence**2).sum(axis=0)  # beliefs that are all alike differ by rounding
     slope = np.divide(both.sum(axis=0) - both, others, out=np.zeros(y.shape), where=differ)
@@ -199,16 +206,6 @@ def calibrated(y: Floats, belief: Floats, settled: Bools) -> Floats:
         slope = slope + np.clip((h00 * g1 - h01 * g0) / det, -0.5, 0.5)
     found: Floats = expit(shift + slope * odds)
     return found
-
-
-def _wilson(value: Floats, spread: Floats, n: Floats) -> tuple[Floats, Floats]:
-    """Wilson's interval at the effective size 1 / spread, with the t correction of Korn & Graubard (1998)."""
-    from scipy.special import stdtrit
-
-    spread = spread * (stdtrit(np.maximum(n, 2) - 1.0, 0.975) / Z) ** 2
-    centre = (value + Z * Z * spread / 2) / (1 + Z * Z * spread)
-    half = Z * np.sqrt(spread * value * (1 - value) + (Z * spread / 2) ** 2) / (1 + Z * Z * spread)
-    return centre - half, centre + half
 
 
 def _unless_few(found: Shares, top: Floats, bottom: Floats, weights: Floats, uncertain: Floats) -> Shares:

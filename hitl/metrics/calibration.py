@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hitl.metrics.distances import Distances, Interval, distances, mean_distance, mean_square_distance
-from hitl.metrics.intervals import share_interval, shares
+from hitl.metrics.intervals import kish, share_interval, shares
 from hitl.metrics.quality import RATIO
 from hitl.metrics.sample import LabelledSample
 from hitl.types import Bools, Estimate, Floats, Ints, Proba
@@ -206,7 +206,7 @@ _QUARTER = ("brier_resolution", "brier_uncertainty")
 def _too_few(truth: Bools, weights: Floats) -> str:
     """Why nothing is told of the bins: the rarer kind of items, counted by what their weights are worth (Kish)."""
     kinds = {"with": weights[truth], "without": weights[~truth]}
-    worth = {kind: float(w.sum() ** 2 / np.square(w).sum()) if len(w) else 0.0 for kind, w in kinds.items()}
+    worth = {kind: float(kish(w)) for kind, w in kinds.items()}
     kind = min(worth, key=lambda one: worth[one])
     return f"too few: {len(kinds[kind])} items {kind} the label, worth {worth[kind]:.0f}" if worth[kind] < LEAST else ""
 

@@ -57,7 +57,7 @@ def cheapest(sample: LabelledSample, bill: Bill, rng: np.random.Generator) -> Ch
         raise DataError(f"costs have the shape {bill.severity.shape}; the sample needs {sample.y.shape}")
     settled = ~np.isnan(sample.violates)
     fold = rng.permutation(len(sample)) % FOLDS
-    acts = np.isfinite(np.minimum(sample.limit_at, sample.remove_at)).any(axis=0) & sample.violating
+    acts = np.isfinite(sample.act_at).any(axis=0) & sample.violating
     k = len(sample.labels)
     act_from, review_from, told = np.full(k, np.nan), np.full(k, np.nan), []
     for column in range(k):
@@ -155,7 +155,7 @@ def _cost(sample: LabelledSample, bill: Bill) -> Floats:
     """What the decisions cost in views × severity, and review where it has a price; 0 where people left it open."""
     wrong, _ = decision_costs(sample, bill.severity, bill.wrong_action)
     if bill.review is not None:
-        acts = ((sample.proba >= np.minimum(sample.limit_at, sample.remove_at)) & sample.violating).any(axis=1)
-        seen = ((sample.proba >= sample.review_at) & sample.violating).any(axis=1) & ~acts
+        acts = sample.reaches(sample.act_at).any(axis=1)
+        seen = sample.reaches(sample.review_at).any(axis=1) & ~acts
         wrong = np.where(seen, bill.review, wrong)
     return np.nan_to_num(wrong)

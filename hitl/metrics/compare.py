@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hitl.errors import DataError
+from hitl.metrics.counts import rule_of_three
 from hitl.metrics.figures import Ratio, by_label, ratios
+from hitl.metrics.intervals import kish
 from hitl.metrics.mcnemar import LEVEL, POWER
 from hitl.metrics.quality import average_precisions, macro_f1, ratio_estimates
 from hitl.metrics.ranking import average_precision, ranking_influence
@@ -106,7 +108,7 @@ def contrast(
         how = after.estimate.method if np.isnan(after.estimate.value) else before.estimate.method
     elif not (after.parts != before.parts).any():
         whole = new.weights[new.whole]
-        half, how = float(1 - 0.05 ** ((whole**2).sum() / whole.sum() ** 2)), "the models agree on every item"
+        half, how = rule_of_three(float(kish(whole))), "the models agree on every item"
     else:
         error, freedom = _error(after, before, new, rng, replicates)
         half = float(stdtrit(freedom, 1 - LEVEL / 2) * error)

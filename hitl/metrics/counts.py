@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+
 from hitl.errors import DataError
-from hitl.metrics.intervals import Z
+from hitl.metrics.intervals import wilson_bounds
 from hitl.types import Estimate
 
 Method = Literal["Wilson", "Clopper-Pearson"]
@@ -30,9 +32,7 @@ def wilson(k: int, n: int) -> tuple[float, float]:
     _check(k, n)
     if not n:
         return 0.0, 1.0
-    share, spread = k / n, Z * Z / n
-    half = Z * (share * (1 - share) / n + spread / (4 * n)) ** 0.5
-    low, high = ((share + spread / 2 + side * half) / (1 + spread) for side in (-1, 1))
+    low, high = (float(end[0]) for end in wilson_bounds(np.array([k / n]), np.array([1 / n])))
     return (low if k else 0.0), (high if k < n else 1.0)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -67,8 +67,8 @@ def working(sample: LabelledSample) -> list[Estimate]:
     `automated` and `automated_by_views`: the share of items, and of views, that no person need see. `precision@act`: of
     what is limited or removed, how much violates. `missed`: of what violates, how much is let through.
     """
-    acts = _reached(sample, np.minimum(sample.limit_at, sample.remove_at))
-    seen = _reached(sample, sample.review_at) & ~acts
+    acts = sample.reaches(sample.act_at).any(axis=1)
+    seen = sample.reaches(sample.review_at).any(axis=1) & ~acts
     automated, settled = (~seen).astype(float), ~np.isnan(sample.violates)
     bad = np.nan_to_num(sample.violates) > 0
     every = np.ones(len(sample))
@@ -86,12 +86,6 @@ def part_of(sample: LabelledSample, chosen: Bools, among: Bools, label: str) -> 
     return ratio_estimates(
         [Ratio("share", label, chosen.astype(float), among.astype(float), "no item is judged there")], sample
     )[0]
-
-
-def rows_of(sample: LabelledSample, rows: Bools) -> LabelledSample:
-    """The sample's items that are chosen (n,)."""
-    parts = ("y", "proba", "weights", "reach", "review_at", "limit_at", "remove_at")
-    return replace(sample, **{name: getattr(sample, name)[rows] for name in parts})
 
 
 def curve(sample: LabelledSample) -> list[tuple[float, list[Estimate]]]:
@@ -126,10 +120,6 @@ def _spread(score: Floats) -> Floats:
     differ = np.flatnonzero((np.diff(above, append=0) != 0) & (above < len(score)) & (above > 0))
     places = np.unique(np.linspace(0, len(differ) - 1, min(POINTS, len(differ))).round().astype(int))
     return np.asarray(GRID[differ[places]] if len(differ) else GRID[GRID == LIKELY])
-
-
-def _reached(sample: LabelledSample, at: Floats) -> Bools:
-    return np.asarray(((sample.proba >= at) & sample.violating).any(axis=1))
 
 
 def _share(name: str, top: Bools, bottom: Bools, empty: str) -> Ratio:

@@ -71,15 +71,19 @@ def at_actions(sample: LabelledSample) -> Iterator[Ratio]:
     With a label, of the items whose probability of it reaches the threshold; without, of the items that any violating
     label takes there, right when any violating label applies.
     """
-    act_at = np.minimum(sample.limit_at, sample.remove_at)
-    thresholds = {"remove": sample.remove_at, "limit": sample.limit_at, "review": sample.review_at, "act": act_at}
+    thresholds = {
+        "remove": sample.remove_at,
+        "limit": sample.limit_at,
+        "review": sample.review_at,
+        "act": sample.act_at,
+    }
     settled = ~np.isnan(sample.violates)
     bad = np.nan_to_num(sample.violates) > 0
     for action, at in thresholds.items():
         used = np.isfinite(at).any(axis=0) & sample.violating
         if not used.any():
             continue
-        reached = (sample.proba >= at) & sample.violating
+        reached = sample.reaches(at)
         yield from _precision_recall("", f"@{action}", reached.any(axis=1) & settled, bad)
         for column in np.flatnonzero(used) if action != "act" else ():
             says = reached[:, column] & sample.known[:, column]

@@ -82,7 +82,7 @@ def _events(top: Floats, bottom: Floats, weights: Floats) -> Floats:
 
 
 def kish(parts: Floats) -> Floats:
-    """(Σ x)² / Σ x² of each column (n, m): how many even parts would be worth as much (Kish 1965); 0 of nothing."""
+    """(Σ x)² / Σ x² of each column (n, ...): how many even parts would be worth as much (Kish 1965); 0 of nothing."""
     squares = (parts**2).sum(axis=0)
     return np.asarray(parts.sum(axis=0) ** 2 / np.where(squares > 0, squares, 1.0))
 
@@ -104,13 +104,19 @@ def share_interval(
     correction = (Z / stdtrit(np.maximum(n, 2) - 1.0, 0.975)) ** 2
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = np.where(pooled > 0, pooled / (value * (1 - value)), by_weights) / correction
-        centre = (value + Z * Z * spread / 2) / (1 + Z * Z * spread)
-        half = Z * np.sqrt(spread * value * (1 - value) + (Z * spread / 2) ** 2) / (1 + Z * Z * spread)
+        below, above = wilson_bounds(value, spread)
         none_seen = 1 - 0.05**spread
-    low = np.where(value <= 0, 0.0, np.where(value >= 1, 1 - none_seen, centre - half))
-    high = np.where(value >= 1, 1.0, np.where(value <= 0, none_seen, centre + half))
+    low = np.where(value <= 0, 0.0, np.where(value >= 1, 1 - none_seen, below))
+    high = np.where(value >= 1, 1.0, np.where(value <= 0, none_seen, above))
     known = n > 0
     return np.where(known, np.clip(low, 0, 1), 0.0), np.where(known, np.clip(high, 0, 1), 1.0)
+
+
+def wilson_bounds(value: Floats, spread: Floats) -> tuple[Floats, Floats]:
+    """Wilson's (1927, JASA 22:209) 95 % bounds of shares (m,), at effective sizes of 1 / `spread` (m,)."""
+    centre = (value + Z * Z * spread / 2) / (1 + Z * Z * spread)
+    half = Z * np.sqrt(spread * value * (1 - value) + (Z * spread / 2) ** 2) / (1 + Z * Z * spread)
+    return centre - half, centre + half
 
 
 def mean_interval(value: Floats, low: Floats, high: Floats, correlation: Floats) -> tuple[float, float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -86,15 +86,6 @@ def paired(
     return (_corrected([whole])[0], *_corrected(among))
 
 
-def part(sample: LabelledSample, rows: Bools) -> LabelledSample:
-    """Some of the items of a sample, as drawn: a probability sample of that part of the pool."""
-    by_item = {one.name: getattr(sample, one.name) for one in fields(sample) if one.name not in _BY_LABEL}
-    return replace(sample, **{name: values[rows] for name, values in by_item.items()})
-
-
-_BY_LABEL = ("labels", "multi_label", "violating", "finite", "thresholds")
-
-
 def _one(
     new: LabelledSample,
     old: LabelledSample,
@@ -105,7 +96,7 @@ def _one(
     label: str = "",
 ) -> Paired:
     if not rows.all():
-        new, old = part(new, rows), part(old, rows)
+        new, old = new.take(rows), old.take(rows)
     compared = contrast(new, old, rng, figure=figure, label=label, replicates=replicates)
     columns = [new.labels.index(label)] if label else list(range(len(new.labels)))
     settled = new.known[:, columns].all(axis=1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hitl.metrics.intervals import kish
 from hitl.types import Floats
 
 
@@ -27,8 +28,7 @@ class Drawn:
     @property
     def items(self) -> float:
         """How many items the draw counts as if it had been even: (Σ w)² / Σ w², w = 1 / inclusion (Kish 1965)."""
-        weights = 1 / self.inclusion
-        return float(weights.sum() ** 2 / np.square(weights).sum())
+        return float(kish(1 / self.inclusion))
 
     @property
     def prevalence(self) -> Floats:

@@ -22,8 +22,7 @@ def decision_costs(sample: LabelledSample, severity: Floats, benign_cost: Floats
     shape = sample.y.shape
     if severity.shape != shape or benign_cost.shape != shape:
         raise DataError(f"costs have the shapes {severity.shape} and {benign_cost.shape}; the sample needs {shape}")
-    act_at = np.minimum(sample.limit_at, sample.remove_at)
-    calls = (sample.proba >= act_at) & sample.violating
+    calls = sample.reaches(sample.act_at)
     acted = calls.any(axis=1)
     wrong = np.where(calls, benign_cost, 0.0).max(axis=1, initial=0.0)
     harm = severity * sample.violating

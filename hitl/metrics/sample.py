@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +12,7 @@ from hitl.deciding import decide
 from hitl.errors import DataError
 from hitl.metrics.intervals import FEWEST
 from hitl.policy import Policy
-from hitl.types import Bools, Floats, Proba, Resolution
+from hitl.types import Bools, Floats, Ints, Proba, Resolution
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +139,15 @@ class LabelledSample:
         return np.asarray(self.truth.sum(axis=0) >= FEWEST)
 
     @cached_property
+    def act_at(self) -> Floats:
+        """(n, k) from where on the policy acts without a person: it limits or removes."""
+        return np.minimum(self.limit_at, self.remove_at)
+
+    def reaches(self, at: Floats) -> Bools:
+        """(n, k) which violating labels an item's probabilities reach the thresholds (n, k) of."""
+        return np.asarray((self.proba >= at) & self.violating)
+
+    @cached_property
     def predicted(self) -> Bools:
         """(n, k) which labels the model gives, by its thresholds."""
         return decide(self.proba, self.thresholds, self.multi_label)
@@ -154,6 +163,11 @@ class LabelledSample:
     def uncertain(self) -> Floats:
         """(n,) share of an item's variance that the drawing leaves: 1 - inclusion, or 1 for an endless stream."""
         return np.maximum(1.0 - 1.0 / self.weights, 0.0) if self.finite else np.ones(len(self))
+
+    def take(self, rows: Bools | Ints) -> LabelledSample:
+        """Some of the items, as drawn: a probability sample of that part of the pool."""
+        by_item = ("y", "proba", "weights", "reach", "review_at", "limit_at", "remove_at")
+        return replace(self, **{name: getattr(self, name)[rows] for name in by_item})
 
     def __repr__(self) -> str:
         return f"LabelledSample({len(self):,} items × {len(self.labels)} labels, {int((~self.whole).sum())} open)"

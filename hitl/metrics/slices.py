@@ -78,7 +78,7 @@ def rates(sample: LabelledSample) -> list[Ratio]:
     bad = np.nan_to_num(sample.violates) > 0
     flagged = (sample.predicted & sample.violating).any(axis=1) & settled
     fine = settled & ~bad
-    acted = ((sample.proba >= np.minimum(sample.limit_at, sample.remove_at)) & sample.violating).any(axis=1)
+    acted = sample.reaches(sample.act_at).any(axis=1)
     return [
         Ratio(
             "false_positive_rate", "", (flagged & fine).astype(float), fine.astype(float), "no harmless item was judged"

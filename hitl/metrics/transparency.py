@@ -93,12 +93,11 @@ def decision_figures(sample: LabelledSample, inside: Bools | None = None) -> lis
     [recall 0.900 [0.732, 0.967] (n=30)]
     """
     within = np.ones(len(sample), dtype=np.bool_) if inside is None else inside
-    acts_at = np.minimum(sample.limit_at, sample.remove_at)
-    acts, asks = (sample.proba >= at for at in (acts_at, sample.review_at))
-    usable = np.isfinite(acts_at).any(axis=0) & sample.violating
+    acts, asks = (sample.reaches(at) for at in (sample.act_at, sample.review_at))
+    usable = np.isfinite(sample.act_at).any(axis=0) & sample.violating
     told = []
     settled, bad = ~np.isnan(sample.violates), np.nan_to_num(sample.violates) > 0
-    some: list[Bools] = [np.asarray((part & sample.violating).any(axis=1)) for part in (acts, asks)]
+    some: list[Bools] = [np.asarray(part.any(axis=1)) for part in (acts, asks)]
     told += _told("", _Decided(some[0], some[1], settled & within, bad), bool(usable.any()), sample)
     for column in np.flatnonzero(sample.violating):
         decided = _Decided(acts[:, column], asks[:, column], sample.known[:, column] & within, sample.truth[:, column])

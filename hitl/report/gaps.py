@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from hitl.history import RoundRow
 from hitl.history.gaps import ThemeRow
-from hitl.report.slices import value
+from hitl.report.latest import latest
+from hitl.report.slices import place
 from hitl.report.text import name
 
 MOST_CELLS, MOST_THEMES = 15, 8
@@ -19,33 +20,29 @@ _OUTS = {"no_policy": "no policy fits", "escalate": "escalated", "edge_case": "e
 
 def uncovered(rounds: Sequence[RoundRow]) -> dict[str, Any] | None:
     """The gaps of the latest round that looked for them; None without any."""
-    for row in reversed(rounds):
-        found = row["findings"].get("gaps")
-        if found:
-            return {
-                "round": row,
-                "found": found,
-                "cells": [
-                    {
-                        "row": cell,
-                        "where": _where(cell["where"]),
-                        "missing": [_MISSING.get(m, name(m, 20)) for m in cell["missing"]],
-                    }
-                    for cell in found["cells"][:MOST_CELLS]
-                ],
-                "more": found["thin"] - len(found["cells"][:MOST_CELLS]),
-                "themes": [_theme(theme) for theme in found["themes"][:MOST_THEMES]],
+    told = latest(rounds, "gaps")
+    if told is None:
+        return None
+    row, found = told
+    return {
+        "round": row,
+        "found": found,
+        "cells": [
+            {
+                "row": cell,
+                "where": place(cell["where"]) or "all of the pool",
+                "missing": [_MISSING.get(m, name(m, 20)) for m in cell["missing"]],
             }
-    return None
+            for cell in found["cells"][:MOST_CELLS]
+        ],
+        "more": found["thin"] - len(found["cells"][:MOST_CELLS]),
+        "themes": [_theme(theme) for theme in found["themes"][:MOST_THEMES]],
+    }
 
 
 def terms(words: Sequence[str]) -> str:
     """The words that name a group of items, or that none does."""
     return ", ".join(name(word, 30) for word in words[:MOST_TERMS]) or "no telling words"
-
-
-def _where(where: Mapping[str, str]) -> str:
-    return ", ".join(f"{name(column, 20)} {value(told)}" for column, told in where.items()) or "all of the pool"
 
 
 def _theme(theme: ThemeRow) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hitl.history import History
 from hitl.markup import visible
 from hitl.report import text
-from hitl.report.thresholds import latest
+from hitl.report.latest import latest
 from hitl.report.views import View, machine, view
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _plots(history: History) -> View:
     from hitl.report.thresholds_plot import workload
 
     drawn: View = {"curve": [], "outlook": [], "arms": [], "reliability": [], "panels": MOST_PANELS, "workload": []}
-    thresholds = latest(history)
+    thresholds = latest(history["rounds"], "thresholds")
     for css, width, height in (("wide", 720, 360), ("narrow", 380, 340)):
         if series(history):
             label = f"{text.figure(history['headline'])} by labels bought; the table of rounds holds the same figures"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hitl.history import CalibrationRow, LabelCalibration, RoundRow
+from hitl.report.latest import latest
 
 View = dict[str, Any]
 
@@ -16,16 +17,17 @@ _SAMPLES = {"benchmark": "the frozen benchmark", "audit": "the audit draw"}
 
 def believable(rounds: Sequence[RoundRow]) -> View | None:
     """The latest round whose models' probabilities were looked at, a table a sample; None where none was."""
-    for row in reversed(rounds):
-        found = row["findings"].get("calibration")
-        if found:
-            return {"round": row, "samples": [_sample(one, row) for one in found]}
-    return None
+    told = latest(rounds, "calibration")
+    if told is None:
+        return None
+    row, found = told
+    return {"round": row, "samples": [_sample(one, row) for one in found]}
 
 
 def drawn(rounds: Sequence[RoundRow]) -> CalibrationRow | None:
     """The sample that the diagrams show: the benchmark where there is one, of the latest round."""
-    return next((found[0] for row in reversed(rounds) if (found := row["findings"].get("calibration"))), None)
+    told = latest(rounds, "calibration")
+    return told[1][0] if told else None
 
 
 def _sample(found: CalibrationRow, row: RoundRow) -> View:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hitl.history import EstimateRow, GapRow, RoundRow, SliceRow, SlicesRow, WorstRow
+from hitl.report.latest import latest
 from hitl.report.text import change, decimal, figure, name
 
 MOST_VALUES, MOST_PAIRS, MOST_WORST = 16, 20, 12
@@ -27,26 +28,24 @@ _SURE = 0.05
 
 def fair(rounds: Sequence[RoundRow]) -> dict[str, Any] | None:
     """The latest round with slices: tables by facet, pairs that stand out first, and the worst; None without any."""
-    for row in reversed(rounds):
-        found = row["findings"].get("slices")
-        if found:
-            singles = [one for one in found["slices"] if len(one["where"]) == 1]
-            overall = found["overall"]
-            pairs = [one for one in found["slices"] if len(one["where"]) > 1]
-            return {
-                "round": row,
-                "found": found,
-                "columns": [
-                    (words(one["name"]), _SUBTITLES.get(one["name"]) or figure(one["name"])) for one in overall
-                ],
-                "overall": overall,
-                "facets": [_facet(facet, singles, found) for facet in found["facets"]],
-                "pairs": [_line(one) for one in pairs[:MOST_PAIRS]],
-                "more_pairs": max(len(pairs) - MOST_PAIRS, 0) + found["left_out"],
-                "worst": [_worst(one) for one in found["worst"][:MOST_WORST]],
-                "searched": sum(found["searched"].values()),
-            }
-    return None
+    told = latest(rounds, "slices")
+    if told is None:
+        return None
+    row, found = told
+    singles = [one for one in found["slices"] if len(one["where"]) == 1]
+    overall = found["overall"]
+    pairs = [one for one in found["slices"] if len(one["where"]) > 1]
+    return {
+        "round": row,
+        "found": found,
+        "columns": [(words(one["name"]), _SUBTITLES.get(one["name"]) or figure(one["name"])) for one in overall],
+        "overall": overall,
+        "facets": [_facet(facet, singles, found) for facet in found["facets"]],
+        "pairs": [_line(one) for one in pairs[:MOST_PAIRS]],
+        "more_pairs": max(len(pairs) - MOST_PAIRS, 0) + found["left_out"],
+        "worst": [_worst(one) for one in found["worst"][:MOST_WORST]],
+        "searched": sum(found["searched"].values()),
+    }
 
 
 def words(rate: str) -> str:

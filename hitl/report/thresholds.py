@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hitl.history import EstimateRow, History, ThresholdsRow
+from hitl.history import EstimateRow, History
+from hitl.report.latest import latest
 
 View = dict[str, Any]
 
@@ -20,29 +21,20 @@ _WORK = {
 }
 
 
-def latest(history: History) -> tuple[int, ThresholdsRow] | None:
-    """The newest finding and its round; None where no round has one."""
-    for row in reversed(history["rounds"]):
-        found = row["findings"].get("thresholds")
-        if found:
-            return row["round"], found
-    return None
-
-
 def automation(history: History) -> View | None:
     """The table of thresholds, with what the whole policy leaves to people; None before there is any."""
-    found = latest(history)
+    found = latest(history["rounds"], "thresholds")
     if found is None:
         return None
-    number, told = found
+    row, told = found
     sides = [_by_name(told[side]) for side in ("present", "proposed", "checked")]
     rows = [(words, [side.get(name) for side in sides]) for name, words in _WORK.items()]
     return {
         "told": told,
-        "round": history["rounds"][[row["round"] for row in history["rounds"]].index(number)],
+        "round": row,
         "cuts": told["cuts"][:MOST],
         "left_out": max(len(told["cuts"]) - MOST, 0),
-        "sliced": any(row["where"] for row in told["cuts"]),
+        "sliced": any(cut["where"] for cut in told["cuts"]),
         "rows": rows,
         "checked": bool(told["checked"]),
     }

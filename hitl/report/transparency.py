@@ -6,6 +6,7 @@ from typing import Any
 
 from hitl.history import AuditedCell, EstimateRow, History
 from hitl.history.transparency import ALL
+from hitl.report.latest import latest
 
 MOST_CELLS = 40
 _SHARES = ("accuracy", "precision", "recall", "false_positive_rate")
@@ -13,14 +14,14 @@ _SHARES = ("accuracy", "precision", "recall", "false_positive_rate")
 
 def for_the_regulator(history: History) -> dict[str, Any] | None:
     """The audited figures of the latest round that has them, a line a cell; None before the first audit."""
-    for row in reversed(history["rounds"]):
-        found = row["findings"].get("transparency")
-        if found:
-            cells = sorted(found["cells"], key=_place)
-            lines = [(_title(cell), _figures(cell)) for cell in cells]
-            return {"round": row, "model": found["model_id"], "columns": _SHARES, "lines": lines[:MOST_CELLS],
-                    "left_out": max(len(lines) - MOST_CELLS, 0)}  # fmt: skip
-    return None
+    told = latest(history["rounds"], "transparency")
+    if told is None:
+        return None
+    row, found = told
+    cells = sorted(found["cells"], key=_place)
+    lines = [(_title(cell), _figures(cell)) for cell in cells]
+    return {"round": row, "model": found["model_id"], "columns": _SHARES, "lines": lines[:MOST_CELLS],
+            "left_out": max(len(lines) - MOST_CELLS, 0)}  # fmt: skip
 
 
 def _place(cell: AuditedCell) -> tuple[bool, bool, str, str]:

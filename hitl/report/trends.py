@@ -8,6 +8,7 @@ from typing import Any
 from hitl.history import EstimateRow, RoundRow
 from hitl.history.trends import DriftRow, FallRow, GrowthRow
 from hitl.report.gaps import terms
+from hitl.report.latest import latest
 from hitl.report.slices import chance
 from hitl.report.text import NONE, UNKNOWN, count, decimal, known, name, percent
 
@@ -19,18 +20,18 @@ _LITTLE, _MUCH = 0.1, 0.25
 
 def changing(rounds: Sequence[RoundRow]) -> dict[str, Any] | None:
     """What changed in the latest round that was compared with those before; None without any."""
-    for row in reversed(rounds):
-        found = row["findings"].get("trends")
-        if found:
-            return {
-                "round": row,
-                "found": found,
-                "growing": [_growth(one) for one in found["growing"][:MOST_ROWS]],
-                "falling": [_fall(one) for one in found["falling"][:MOST_ROWS]],
-                "drift": [_drift(one) for one in _first(found["drift"])],
-                "changed": sum(one["changed"] for one in found["drift"]),
-            }
-    return None
+    told = latest(rounds, "trends")
+    if told is None:
+        return None
+    row, found = told
+    return {
+        "round": row,
+        "found": found,
+        "growing": [_growth(one) for one in found["growing"][:MOST_ROWS]],
+        "falling": [_fall(one) for one in found["falling"][:MOST_ROWS]],
+        "drift": [_drift(one) for one in _first(found["drift"])],
+        "changed": sum(one["changed"] for one in found["drift"]),
+    }
 
 
 def times(row: EstimateRow) -> tuple[str, str]:

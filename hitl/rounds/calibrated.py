@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from hitl.history import CalibrationRow, LabelCalibration, ReliabilityBin, estimate_row
+from hitl.history.figures import finite
 from hitl.metrics.calibration import Reliability, calibration, reliability, spiegelhalter
 from hitl.metrics.multiplicity import holm
 from hitl.metrics.sample import LabelledSample
@@ -39,8 +40,8 @@ def _labels(sample: LabelledSample) -> list[LabelCalibration]:
         LabelCalibration(
             label=label,
             figures=[estimate_row(one) for one in figures if one.label == label],
-            z=None if np.isnan(z) else z,
-            p=None if np.isnan(p) else float(p),
+            z=finite(z),
+            p=finite(p),
             bins=_bins(reliability(sample, column), label),
         )
         for column, (label, (z, _), p) in enumerate(zip(sample.labels, tests, adjusted, strict=True))

@@ -8,6 +8,7 @@ import numpy as np
 
 from hitl.challenges import ChallengeRun, ChallengeSuite
 from hitl.history import ChallengeRow, ChangeRow, EqualityRow, FunctionRow, GroupRow, estimate_row
+from hitl.history.figures import finite
 from hitl.metrics.challenge import Change, changes, pass_rates
 from hitl.metrics.identity import Equality, bias_aucs, equality
 from hitl.models import Fitted, load_model
@@ -135,5 +136,5 @@ def _change(one: Change) -> ChangeRow:
 
 
 def _equality(facet: str, one: Equality) -> EqualityRow:
-    value, by_chance, p = (None if math.isnan(each) else each for each in (one.value, one.by_chance, one.p))
+    value, by_chance, p = (finite(each) for each in (one.value, one.by_chance, one.p))
     return EqualityRow(facet=facet, name=one.name, value=value, by_chance=by_chance, p=p, groups=one.groups)

@@ -12,7 +12,7 @@ import numpy as np
 from hitl.deciding import decide
 from hitl.errors import ModelError
 from hitl.history import Control, ControlPoint, estimate_row
-from hitl.metrics.intervals import FEWEST
+from hitl.metrics.intervals import FEWEST, kish
 from hitl.metrics.sample import LabelledSample
 from hitl.metrics.saved import Saved, Trained, labels_saved
 from hitl.models import Model
@@ -94,8 +94,7 @@ class _Arms:
     @cached_property
     def worth(self) -> int:
         """How many even random labels they are worth."""
-        weights = self.stands_for[self.chance]
-        return round(weights.sum() ** 2 / float(weights @ weights)) if len(weights) else 0
+        return round(float(kish(self.stands_for[self.chance])))
 
     @cached_property
     def why(self) -> str:

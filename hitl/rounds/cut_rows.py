@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from hitl.history import CutRow, estimate_row
+from hitl.history.figures import finite
 from hitl.metrics.cuts import Cuts, part_of
 from hitl.metrics.operating import Tried
 from hitl.metrics.sample import LabelledSample
@@ -52,8 +53,8 @@ def cut_rows(
                 label=sample.labels[column],
                 action=action,  # type: ignore[typeddict-item]
                 where=one.where,
-                present=_finite(present),
-                proposed=_finite(then),
+                present=finite(present),
+                proposed=finite(then),
                 risk=estimate_row(_risk(of, then, acts, sample.labels[column])),
                 share=estimate_row(share),
                 promised=promised,
@@ -92,10 +93,6 @@ def _why(tried: Tried, acts: bool, pooled: bool, after: Cuts, then: float) -> st
         told = f"at best {1 - best:.3f} are right" if acts else f"at best {best:.3f} are missed"
         return f"no number of judged items would do: {told} at any threshold, on {n:,} of them"
     return f"cannot be promised with {n:,} judged items; about {_rounded(tried.needed):,} would do"
-
-
-def _finite(at: float) -> float | None:
-    return at if math.isfinite(at) else None
 
 
 def _rounded(needed: float) -> int:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 from hitl.history import DecisionsRow, Helped, PairedRow, PairedRows, estimate_row
+from hitl.history.figures import finite
 from hitl.metrics.mcnemar import LEVEL, McNemar
 from hitl.metrics.paired import Paired, paired
 from hitl.models import Fitted
@@ -59,9 +58,9 @@ def _row(row: Paired) -> PairedRow:
         old=estimate_row(compared.old),
         new=estimate_row(compared.new),
         difference=estimate_row(compared.difference),
-        p=_known(row.contrast.p),
-        adjusted=_known(row.adjusted),
-        detectable=_known(row.detectable),
+        p=finite(row.contrast.p),
+        adjusted=finite(row.adjusted),
+        detectable=finite(row.detectable),
         decisions=_decisions(row.decisions, row.decisions_adjusted, row.decisions_family),
     )
 
@@ -71,13 +70,9 @@ def _decisions(found: McNemar, adjusted: float, family: int) -> DecisionsRow:
         wins=found.wins,
         losses=found.losses,
         n=found.n,
-        difference=_known(found.difference),
-        p=_known(found.p),
-        adjusted=_known(adjusted),
-        detectable=_known(found.detectable(LEVEL / family)),
+        difference=finite(found.difference),
+        p=finite(found.p),
+        adjusted=finite(adjusted),
+        detectable=finite(found.detectable(LEVEL / family)),
         method=found.method,
     )
-
-
-def _known(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

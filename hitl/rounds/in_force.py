@@ -78,7 +78,7 @@ def evidence(walk: Walk, period: Period, fitted: Fitted) -> tuple[Judged | None,
 
     The round's audit where it is settled; the frozen benchmark otherwise, as the round before settled it.
     """
-    drawn = {p.item_id: p.inclusion or 1.0 for p in walk.ledger.picks(period.number) if p.arm == "audit"}
+    drawn = walk.audit_items(period.number)
     audit = judged(walk, period.number, drawn, fitted, fitted) if drawn else None
     if audit is not None:
         return audit, f"the audit of round {period.number}"

@@ -55,7 +55,7 @@ class Measured:
     @cached_property
     def drawn(self) -> dict[str, float]:
         """Item id → inclusion probability of the round's audit draw."""
-        return {p.item_id: p.inclusion or 1.0 for p in self.walk.ledger.picks(self.number) if p.arm == "audit"}
+        return self.walk.audit_items(self.number)
 
     @cached_property
     def benchmark(self) -> Judged | None:

@@ -54,8 +54,7 @@ def with_assistance(at: Measured, figures: Sequence[Estimate]) -> tuple[Estimate
 
     The same figures where that is not on record, as in campaigns of earlier versions.
     """
-    picked = at.walk.ledger.step(at.number, "select") or {}
-    believed = picked.get("pool", {}).get("believed")
+    believed = at.walk.believed(at.number)
     if believed is None or at.audit is None:
         return tuple(figures)
     helped = {(one.name, one.label): one for one in assisted(at.audit.sample, Believed.of(believed))}

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from hitl.deciding import violation
 from hitl.history import EstimateRow, PrevalenceRow, ResponseRow, estimate_row
-from hitl.metrics.assisted import assisted_shares
+from hitl.metrics.assisted import Believed, assisted_ratios
 from hitl.metrics.audit import violative_view_rate
 from hitl.metrics.combined import Part, combined
 from hitl.metrics.counts import proportion
-from hitl.metrics.figures import Ratio, prevalences
-from hitl.metrics.intervals import FEW, Shares, shares
-from hitl.metrics.sample import LabelledSample
+from hitl.metrics.figures import prevalences
+from hitl.metrics.intervals import FEW, shares
 from hitl.rounds.judged import Judged, Measured, judged
 from hitl.types import Estimate, Floats, Ints, Resolution
 
@@ -97,8 +93,7 @@ def _draws(at: Measured) -> Iterator[tuple[int, Judged]]:
             found = at.audit
         else:
             fitted = walk.fitted(round_ - 1)
-            drawn = {p.item_id: p.inclusion or 1.0 for p in walk.ledger.picks(round_) if p.arm == "audit"}
-            found = judged(walk, number, drawn, fitted, fitted) if fitted else None
+            found = judged(walk, number, walk.audit_items(round_), fitted, fitted) if fitted else None
         if found is not None:
             yield round_, found
 
@@ -109,8 +104,8 @@ def _parts(at: Measured, round_: int, draw: Judged) -> dict[Key, Part]:
     wanted = list(prevalences(sample))
     top, bottom = (np.stack([getattr(one, side) for one in wanted], axis=1) for side in ("top", "bottom"))
     plain = shares(top, bottom, sample.weights, sample.uncertain)
-    believed = ((at.walk.ledger.step(round_, "select") or {}).get("pool") or {}).get("believed")
-    helped = _assisted(sample, wanted, believed, top, bottom) if believed else None
+    believed = at.walk.believed(round_)
+    helped = assisted_ratios(wanted, sample, Believed.of(believed)) if believed else None
     parts = {}
     for column, one in enumerate(wanted):
         if not plain.n[column]:
@@ -127,23 +122,6 @@ def _helped(plain: Part, assisted: Part) -> Part:
     if assisted.value == plain.value:  # what the model believed would have led outside 0 … 1
         return plain
     return assisted if assisted.events >= FEW else replace(plain, value=assisted.value)
-
-
-def _assisted(
-    sample: LabelledSample, wanted: list[Ratio], believed: Mapping[str, Any], top: Floats, bottom: Floats
-) -> Shares:
-    """The same shares by the difference estimator; NaN where the model's belief of the pool is not known."""
-    risk = violation(sample.proba, sample.violating, sample.multi_label)
-    belief = {label: sample.proba[:, column] for column, label in enumerate(sample.labels)} | {"": risk}
-    told = [believed["labels"].get(one.label) if one.label else believed.get(one.name) for one in wanted]
-    return assisted_shares(
-        top,
-        bottom,
-        np.stack([belief[one.label] for one in wanted], axis=1),
-        np.array([math.nan if share is None else share for share in told]),
-        sample.weights,
-        sample.uncertain,
-    )
 
 
 def _placed(part: Part, judged_before: float, counts: float, whole: float) -> Part:

@@ -12,7 +12,7 @@ from hitl.errors import CampaignError
 from hitl.history import CutRow, EstimateRow, ThresholdsRow, WorkPoint, estimate_row
 from hitl.metrics.borrowing import borrowing
 from hitl.metrics.cheapest import Bill, cheapest
-from hitl.metrics.cuts import Cuts, curve, proposed, rows_of, working
+from hitl.metrics.cuts import Cuts, curve, proposed, working
 from hitl.metrics.intervals import FEWEST
 from hitl.metrics.operating import GRID, Judgements, Promise, Tried, complete, precise
 from hitl.metrics.sample import LabelledSample
@@ -159,7 +159,7 @@ def _by_cost(
     codes, names = walk.regions
     regions = codes[judged.positions]
     common = ~np.isin(regions, [code for code, name in enumerate(names) if name in walk.policy.regions])
-    sample, costs = rows_of(judged.sample, common), walk.policy.costs([""])
+    sample, costs = judged.sample.take(common), walk.policy.costs([""])
     every = np.zeros(len(sample), dtype=np.int64)
     bill = Bill(costs.severity[every], costs.benign_cost[every], wanted.review_cost)
     found = cheapest(sample, bill, rng)

@@ -18,6 +18,7 @@ from hitl.compute import Compute
 from hitl.compute.shards import Shards
 from hitl.connectors import Connector
 from hitl.errors import ConfigError, PolicyError
+from hitl.history import BelievedRow
 from hitl.ledger import Ledger, Writer
 from hitl.models import Features, Fitted, Model, load_model
 from hitl.policy import Policy
@@ -213,6 +214,16 @@ class Walk:
     def benchmark_items(self) -> dict[str, float]:
         """Item id → inclusion probability of the frozen benchmark."""
         return {pick.item_id: pick.inclusion or 1.0 for pick in self.ledger.picks(0) if pick.arm == "benchmark"}
+
+    def audit_items(self, number: int) -> dict[str, float]:
+        """Item id → inclusion probability of a round's audit draw."""
+        return {pick.item_id: pick.inclusion or 1.0 for pick in self.ledger.picks(number) if pick.arm == "audit"}
+
+    def believed(self, number: int) -> BelievedRow | None:
+        """What the model that picked a round believed of the pool; None where that is not on record."""
+        picked = self.ledger.step(number, "select") or {}
+        found: BelievedRow | None = (picked.get("pool") or {}).get("believed")
+        return found
 
     def one_hot(self, resolutions: Sequence[Resolution]) -> Floats:
         """(m, k) of 0 and 1 in the policy's order, for resolutions that have labels."""
