@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -90,6 +91,10 @@ class Evidence:
         # A positive second argument is needed where nothing is right: the bound is then 1.
         part = np.where(right > 0, betaincinv(wrong + 1, np.maximum(right, 1e-9), confidence), 1.0)
         return self.in_weights(part)
+
+    def keeps(self, limit: float, confidence: float, factor: float = 1.0) -> bool:
+        """Whether the bound comes down to `limit` at any threshold that judged items bear on."""
+        return bool((self.bound(confidence, factor)[self.n > 0] <= limit).any())
 
     def in_weights(self, part: Floats) -> Floats:
         """A share of counts (G,) as a share of weights."""
@@ -191,11 +196,13 @@ class Tried:
 
         Half a wrong item is added to what was seen, unless even without it nothing else would do.
         """
+        factors = np.geomspace(1.0, _MOST, _STEPS).tolist()
         for extra in (0.5, 0.0):
             seen = Evidence(self.evidence.wrong + extra, self.evidence.right, self.evidence.odds, self.evidence.n)
-            for factor in np.geomspace(1.0, _MOST, _STEPS):
-                if (seen.bound(self.confidence, factor)[seen.n > 0] <= self.limit).any():
-                    return math.ceil(float(factor) * self.judged)
+            # More items like these never loosen the bound, so that the first factor that does is found by halving.
+            place = bisect_left(factors, True, key=lambda factor: seen.keeps(self.limit, self.confidence, factor))
+            if place < len(factors):
+                return math.ceil(factors[place] * self.judged)
         return math.inf
 
 
