@@ -196,7 +196,7 @@ class Tried:
 
         Half a wrong item is added to what was seen, unless even without it nothing else would do.
         """
-        factors = np.geomspace(1.0, _MOST, _STEPS).tolist()
+        factors: list[float] = np.geomspace(1.0, _MOST, _STEPS).tolist()
         for extra in (0.5, 0.0):
             seen = Evidence(self.evidence.wrong + extra, self.evidence.right, self.evidence.odds, self.evidence.n)
             # More items like these never loosen the bound, so that the first factor that does is found by halving.
