@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hitl.history import History
 from hitl.markup import visible
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _CODE = re.compile(r"`([^`\n]{1,200})`")
+_PLOTTED = ("round", "kind", "arms", "labels_so_far", "benchmark", "audit", "model_id", "picked_by_model")
+_FOUND = ("calibration", "thresholds")
+"""What of a round, and of its findings, the plots show."""
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 
 
@@ -30,11 +35,23 @@ def render_html(history: History) -> str:
 
 
 def _plots(history: History) -> View:
+    """The plots, from what they show alone: most pages are written again and again while the same rounds stand."""
+    rows = [
+        {name: row.get(name) for name in _PLOTTED}
+        | {"findings": {name: row["findings"][name] for name in _FOUND if name in row["findings"]}}
+        for row in cast(Sequence[Mapping[str, Any]], history["rounds"])
+    ]
+    return _drawn(json.dumps({"headline": history["headline"], "stopping": history["stopping"], "rounds": rows}))
+
+
+@lru_cache(maxsize=8)
+def _drawn(shown: str) -> View:
     from hitl.report.plots import arms_by_round, learning_curve, outlook, series
     from hitl.report.reliability_plot import MOST_PANELS, reliability_diagram
     from hitl.report.svg import to_svg
     from hitl.report.thresholds_plot import workload
 
+    history: History = json.loads(shown)
     drawn: View = {"curve": [], "outlook": [], "arms": [], "reliability": [], "panels": MOST_PANELS, "workload": []}
     thresholds = latest(history["rounds"], "thresholds")
     for css, width, height in (("wide", 720, 360), ("narrow", 380, 340)):
