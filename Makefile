@@ -9,7 +9,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export UV_LINK_MODE ?= copy
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo serve test simulation browser setup check audit bench peers clean
+.PHONY: demo serve test simulation cluster browser setup check audit bench peers clean
 
 demo: .venv/.ready $(SERVER)/.ready
 	$(BIN)/python -m hitl.demo $(if $(DATA),--data "$(DATA)") $(if $(TEXT),--text "$(TEXT)") \
@@ -27,6 +27,11 @@ test: setup
 simulation: export OMP_NUM_THREADS ?= 1
 simulation: setup
 	$(BIN)/python -m pytest -m simulation tests --numprocesses 2 --dist loadfile $(ARGS)
+
+# Ray on two nodes of this machine, with workers and a node killed in mid-scan.
+cluster: export OMP_NUM_THREADS ?= 1
+cluster: setup
+	$(BIN)/python -m pytest -m cluster tests/compute $(ARGS)
 
 # An annotator in headless Chromium: HITL_CHROMIUM names it, HITL_SHOTS a folder for pictures of the pages.
 browser: export OMP_NUM_THREADS ?= 1

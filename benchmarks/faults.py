@@ -2,7 +2,8 @@
 
 Each scenario is told by its seed: the kind of fault, which requests meet it, and the script of a small campaign with
 annotators at work. In the end record and server must tell what they tell after the same script in peace.
-`--seed N` plays one of them and shows what befell which request.
+`--seed N` plays one of them and shows what befell which request. Outcomes are kept as they come, in
+`benchmarks/out/faults`: a run that was stopped goes on with `--go-on`, on the same code.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +31,7 @@ from hitl.demo.server import LabelStudioServer, free_port
 
 SCENARIOS, QUICK = 500, 42
 PEOPLE = 5
+KEPT = Path(__file__).parent / "out" / "faults"
 
 
 def play(seeds: list[int], told: Path) -> None:
@@ -46,24 +48,28 @@ def play(seeds: list[int], told: Path) -> None:
                 file.flush()
 
 
-def played(seeds: list[int], workers: int) -> list[Outcome]:
-    """Share the seeds out among processes."""
-    with tempfile.TemporaryDirectory() as folder:
-        files = [Path(folder) / f"{worker}.jsonl" for worker in range(workers)]
-        command = [sys.executable, __file__, "--play"]
-        env = {**os.environ, "OMP_NUM_THREADS": "1"}
-        ends = [
-            subprocess.Popen([*command, str(file), *map(str, seeds[worker::workers])], env=env)
-            for worker, file in enumerate(files)
-        ]
-        for end in ends:
-            if end.wait():
-                raise SystemExit(f"a worker ended with {end.returncode}")
-        lines = [line for file in files for line in file.read_text().splitlines()]
+def played(seeds: list[int], workers: int, folder: Path) -> list[Outcome]:
+    """Share the seeds that the folder knows no outcome of out among processes; the outcomes of all."""
+    left = sorted(set(seeds) - {one.seed for one in kept(folder)})
+    command = [sys.executable, __file__, "--play"]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ends = [
+        subprocess.Popen([*command, str(folder / f"{worker}.jsonl"), *map(str, left[worker::workers])], env=env)
+        for worker in range(min(workers, len(left)))
+    ]
+    for end in ends:
+        if end.wait():
+            raise SystemExit(f"a worker ended with {end.returncode}")
+    return [one for one in kept(folder) if one.seed in set(seeds)]
+
+
+def kept(folder: Path) -> list[Outcome]:
+    """What the processes told so far, in the order of the seeds."""
+    lines = [line for file in folder.glob("*.jsonl") for line in file.read_text().splitlines()]
     return sorted((Outcome(**json.loads(line)) for line in lines), key=lambda one: one.seed)
 
 
-def tell(outcomes: list[Outcome], seconds: float) -> None:
+def tell(outcomes: list[Outcome]) -> None:
     """The table by kind of fault, and the goals."""
     by_kind: dict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
@@ -79,7 +85,7 @@ def tell(outcomes: list[Outcome], seconds: float) -> None:
             ("scenarios whose record differs", sum(bool(one.differs) for one in outcomes)),
         )
     ]
-    rows.append(_row(f"all, in {seconds / 60:.0f} min", outcomes))
+    rows.append(_row("all", outcomes))
     finish(
         "faults", goals, rows, ["fault", "scenarios", "injected", "lost", "twice", "wrong", "record differs", "s each"]
     )
@@ -99,17 +105,21 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} scenarios instead of {SCENARIOS}")
     parser.add_argument("--seed", type=int, help="play this one, and show what befell which request")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--go-on", action="store_true", help="play those that a run that was stopped did not")
     parser.add_argument("--play", nargs="+", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.play:
         return play(list(map(int, chosen.play[1:])), Path(chosen.play[0]))
     if chosen.seed is not None:
-        (outcome,) = played([chosen.seed], 1)
+        with tempfile.TemporaryDirectory() as folder:
+            (outcome,) = played([chosen.seed], 1, Path(folder))
         print("\n".join(outcome.trace))
         print({name: value for name, value in asdict(outcome).items() if name != "trace"})
         return None
-    begun = time.monotonic()
-    tell(played(list(range(QUICK if chosen.quick else SCENARIOS)), chosen.workers), time.monotonic() - begun)
+    if not chosen.go_on:
+        shutil.rmtree(KEPT, ignore_errors=True)
+    KEPT.mkdir(parents=True, exist_ok=True)
+    tell(played(list(range(QUICK if chosen.quick else SCENARIOS)), chosen.workers, KEPT))
     return None
 
 

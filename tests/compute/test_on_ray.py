@@ -114,6 +114,7 @@ def survey(world):
     return Survey.of(world.pool(), world.plan.strata)
 
 
+@pytest.mark.cluster
 def test_the_same_on_two_nodes(cluster, second, world, truth, same):
     shards, compute = world.shards(), OnRay(cluster.address)
     found = compute.run(SurveyShards(shards, world.plan.strata)).result()
@@ -122,11 +123,12 @@ def test_the_same_on_two_nodes(cluster, second, world, truth, same):
     assert heard[-1] == ("scoring the pool", 1651, 1651)
 
 
+@pytest.mark.cluster
 def test_a_campaign_picks_what_it_picks_here(cluster, second, picks):
     assert picks(OnRay(cluster.address)) == picks(Local(1))
 
 
-def test_a_block_that_fails_is_told_as_it_is(cluster, second, world, survey, tmp_path):
+def test_a_block_that_fails_is_told_as_it_is(cluster, world, survey, tmp_path):
     for path in world.folder.glob("*.parquet"):
         shutil.copy(path, tmp_path)
     shards = world.shards(tmp_path)
@@ -136,11 +138,12 @@ def test_a_block_that_fails_is_told_as_it_is(cluster, second, world, survey, tmp
         OnRay(cluster.address).run(world.work(shards, survey))
 
 
-def test_more_than_there_is_cannot_be_asked_for(cluster, second, world, survey):
+def test_more_than_there_is_cannot_be_asked_for(cluster, world, survey):
     with pytest.raises(ConfigError, match="no actor of 1 CPUs and 1 GPUs fits"):
         OnRay(cluster.address, gpus=1).run(world.work(world.shards(), survey))
 
 
+@pytest.mark.cluster
 def test_a_worker_killed_in_mid_scan_changes_nothing(cluster, second, world, survey, truth, same, tmp_path):
     killer = when_stuck(tmp_path, lambda pid: os.kill(pid, signal.SIGKILL))
     work = world.work(world.shards(), survey, stuck_once(world.fitted, tmp_path))
@@ -149,6 +152,7 @@ def test_a_worker_killed_in_mid_scan_changes_nothing(cluster, second, world, sur
     assert not killer.is_alive()
 
 
+@pytest.mark.cluster
 def test_a_node_killed_in_mid_scan_changes_nothing(cluster, second, world, survey, truth, same, tmp_path):
     killer = when_stuck(tmp_path, lambda pid: cluster.remove_node(second, allow_graceful=False))
     work = world.work(world.shards(), survey, stuck_once(world.fitted, tmp_path, node=second.node_id))
