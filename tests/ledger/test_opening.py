@@ -3,6 +3,8 @@
 import hashlib
 import os
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -62,14 +64,14 @@ def test_an_empty_file_is_a_new_ledger(path, opened):
 @pytest.mark.parametrize("keep", [100, 4096, 20_000])
 def test_a_file_that_was_cut_short(good, keep):
     os.truncate(good, keep)
-    assert "cut short" in refused(good)
+    assert "damaged, or was cut short; put a copy in its place" in refused(good)
 
 
 def test_a_file_with_garbage_in_its_tables(good):
     with good.open("r+b") as file:
         file.seek(100)
         file.write(b"\xff" * 3000)
-    assert "damaged; put a copy in its place" in refused(good)
+    assert "damaged, or was cut short; put a copy in its place" in refused(good)
 
 
 def test_damage_further_on_is_told_when_it_is_read(good):
@@ -88,6 +90,20 @@ def test_another_program_s_database(path):
         raw.execute("CREATE TABLE tasks (id INTEGER)")
     raw.close()
     assert "another program's database (1 tables); name another file" in refused(path)
+
+
+def test_opening_it_again_takes_no_lock_from_who_has_it_open(good):
+    # Another process that closes the file last may empty and remove the log: it must see that it is not the last.
+    first = Ledger(good, "trial")
+    assert len(first.policies()) == 300
+    Ledger(good, "trial").close()
+    other = f"import sqlite3; raw = sqlite3.connect({str(good)!r}); raw.execute('SELECT * FROM schema'); raw.close()"
+    subprocess.run([sys.executable, "-c", other], check=True)
+    assert Path(f"{good}-wal").exists()
+    with first.transaction() as writer:
+        writer.save_policy("one more", "name: p")
+    first.close()
+    assert len(Ledger(good, "trial").policies()) == 301
 
 
 def test_a_ledger_without_a_version(good):
