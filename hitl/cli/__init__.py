@@ -1,7 +1,6 @@
 """The command line.
 
-init, run, status, pull, rescore, report, serve, doctor, tampering, match, export, thresholds, transparency, ops,
-people, quarantine, dispute, qa.
+init, run, status, pull, rescore, report, serve, doctor, tampering, match, export, thresholds, transparency.
 """
 
 from __future__ import annotations
@@ -13,38 +12,12 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hitl.cli import (
-    campaigns,
-    disputes,
-    looking,
-    ops,
-    people,
-    proposing,
-    qa,
-    qa_figures,
-    qa_work,
-    quarantine,
-    transparency,
-)
+from hitl.cli import campaigns, looking, proposing, transparency
 from hitl.cli.common import app
 from hitl.console import errors, say
 from hitl.errors import HitlError
 
-__all__ = [
-    "app",
-    "campaigns",
-    "disputes",
-    "looking",
-    "main",
-    "ops",
-    "people",
-    "proposing",
-    "qa",
-    "qa_figures",
-    "qa_work",
-    "quarantine",
-    "transparency",
-]
+__all__ = ["app", "campaigns", "looking", "main", "proposing", "transparency"]
 
 
 def _version(wanted: bool) -> None:

@@ -24,7 +24,6 @@ from hitl.types.machine import (
     silent,
 )
 from hitl.types.people import (
-    SETTLING,
     Annotation,
     Answer,
     Arm,
@@ -40,17 +39,14 @@ from hitl.types.people import (
     Tab,
     Task,
 )
-from hitl.types.workforce import Described, Move, Status, Worker, WorkerEvent
 
 __all__ = [
     "READABLE",
-    "SETTLING",
     "Annotation",
     "Answer",
     "Arm",
     "Bools",
     "Comparison",
-    "Described",
     "Difference",
     "Embeddings",
     "Estimate",
@@ -59,7 +55,6 @@ __all__ = [
     "Ints",
     "Keys",
     "Known",
-    "Move",
     "Pick",
     "PoolView",
     "Predictions",
@@ -73,13 +68,10 @@ __all__ = [
     "Selection",
     "Span",
     "Spans",
-    "Status",
     "Tab",
     "Targets",
     "Task",
     "Unreadable",
     "Verdict",
-    "Worker",
-    "WorkerEvent",
     "silent",
 ]

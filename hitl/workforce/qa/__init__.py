@@ -1,1 +1,0 @@
-"""What is done about errors: corrective actions and calibration sessions, as folds over events."""
