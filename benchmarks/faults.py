@@ -50,7 +50,8 @@ def play(seeds: list[int], told: Path) -> None:
 
 def played(seeds: list[int], workers: int, folder: Path) -> list[Outcome]:
     """Share the seeds that the folder knows no outcome of out among processes; the outcomes of all."""
-    left = sorted(set(seeds) - {one.seed for one in kept(folder)})
+    wanted = set(seeds)
+    left = sorted(wanted - {one.seed for one in kept(folder)})
     command = [sys.executable, __file__, "--play"]
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     ends = [
@@ -60,7 +61,7 @@ def played(seeds: list[int], workers: int, folder: Path) -> list[Outcome]:
     for end in ends:
         if end.wait():
             raise SystemExit(f"a worker ended with {end.returncode}")
-    return [one for one in kept(folder) if one.seed in set(seeds)]
+    return [one for one in kept(folder) if one.seed in wanted]
 
 
 def kept(folder: Path) -> list[Outcome]:

@@ -115,7 +115,8 @@ class Pulling:
         """Keep the annotations of tasks; when the latest of these changed."""
         latest = None
         for row in rows:
-            latest = max(latest or changed_at(row), changed_at(row))
+            moment = changed_at(row)
+            latest = max(latest or moment, moment)
             key = _key(row)
             if key:
                 held.setdefault(key, {})[row["id"]] = [self._annotation(key, told) for told in row["annotations"]]
