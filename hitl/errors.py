@@ -12,6 +12,7 @@
     │   └── KeyRefused         ... that endpoint refuses the key, or its quota is used up
     ├── LedgerError            the campaign's record is missing, busy, or of another campaign
     ├── CampaignError          a round cannot go on as it stands
+    ├── WorkforceError         what was asked of a person's record is not allowed
     ├── ComputeError           the cluster that a pass ran on failed (try again: nothing is lost)
     └── ConnectorError         the place where people work
         ├── ServerUnreachable  ... does not answer (try again: nothing is lost)
@@ -80,6 +81,10 @@ class LedgerError(HitlError):
 
 class CampaignError(HitlError):
     """A round cannot go on as it stands."""
+
+
+class WorkforceError(HitlError):
+    """What was asked of a person's record is not allowed; the message says what is."""
 
 
 class ComputeError(HitlError):

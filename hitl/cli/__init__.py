@@ -1,6 +1,7 @@
 """The command line.
 
-init, run, status, pull, rescore, report, serve, doctor, tampering, match, export, thresholds, transparency.
+init, run, status, pull, rescore, report, serve, doctor, tampering, match, export, thresholds, transparency, ops,
+people, quarantine, dispute, qa.
 """
 
 from __future__ import annotations
@@ -12,12 +13,38 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hitl.cli import campaigns, looking, proposing, transparency
+from hitl.cli import (
+    campaigns,
+    disputes,
+    looking,
+    ops,
+    people,
+    proposing,
+    qa,
+    qa_figures,
+    qa_work,
+    quarantine,
+    transparency,
+)
 from hitl.cli.common import app
 from hitl.console import errors, say
 from hitl.errors import HitlError
 
-__all__ = ["app", "campaigns", "looking", "main", "proposing", "transparency"]
+__all__ = [
+    "app",
+    "campaigns",
+    "disputes",
+    "looking",
+    "main",
+    "ops",
+    "people",
+    "proposing",
+    "qa",
+    "qa_figures",
+    "qa_work",
+    "quarantine",
+    "transparency",
+]
 
 
 def _version(wanted: bool) -> None:

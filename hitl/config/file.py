@@ -25,6 +25,8 @@ from hitl.rounds import Campaign
 from hitl.sampling.plan import Plan
 from hitl.tasks import FormName
 from hitl.types import Progress, silent
+from hitl.workforce.exposure import ExposureCap
+from hitl.workforce.routing import Route, check_routes
 
 
 class CampaignConfig(Section):
@@ -40,6 +42,8 @@ class CampaignConfig(Section):
     plan: Plan = Plan()
     form: FormName | None = None
     challenges: tuple[ChallengeConfig, ...] = ()
+    routes: tuple[Route, ...] = ()
+    exposure: tuple[ExposureCap, ...] = ()
     connect: Annotated[LabelStudioConfig | MemoryConfig, Field(discriminator="kind")]
     compute: ComputeConfig = ComputeConfig()
     folder: Place | None = None
@@ -51,6 +55,14 @@ class CampaignConfig(Section):
         large = [name for name, value in self.plan if isinstance(value, int) and value > LARGEST]
         if large:
             raise ValueError(f"plan.{large[0]}: above {LARGEST:,}, which the record cannot hold; give a smaller number")
+        return self
+
+    @model_validator(mode="after")
+    def _routes_can_be_meant(self) -> CampaignConfig:
+        try:
+            check_routes(self.routes)
+        except ConfigError as wrong:
+            raise ValueError(str(wrong)) from None
         return self
 
     @classmethod
@@ -132,7 +144,7 @@ class CampaignConfig(Section):
         """The place where people work; raises `ConfigError` when its token is not in the environment."""
         if isinstance(self.connect, LabelStudioConfig):
             return self.connect.open(self.at("."), show_predictions=self.plan.show_predictions)
-        return self.connect.open(pool, self.where / "reviewers")
+        return self.connect.open(pool, self.where / "reviewers", self.exposure)
 
     def open_ledger(self) -> Ledger:
         """The record: SQLite in the campaign's folder, or the database whose URL `ledger_env` holds."""
@@ -165,4 +177,6 @@ class CampaignConfig(Section):
             compute=self.open_compute(),
             form=self.form,
             challenges=self.open_challenges(),
+            routes=self.routes,
+            exposure=self.exposure,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +15,7 @@ from hitl.errors import ConfigError
 from hitl.pool import Pool
 from hitl.reading import Address, Place, Variable
 from hitl.types import Task
+from hitl.workforce.exposure import ExposureCap
 
 if TYPE_CHECKING:
     from hitl.connectors.studio.storage import Storage
@@ -100,11 +101,11 @@ class MemoryConfig(Section):
     truth: str
     seed: Annotated[int, Field(ge=0, le=LARGEST)] = 0
 
-    def open(self, pool: Pool, folder: Path) -> Connector:
-        """The reviewers, who keep what they did in `folder`."""
+    def open(self, pool: Pool, folder: Path, caps: Sequence[ExposureCap] = ()) -> Connector:
+        """The reviewers, who keep what they did in `folder`, and are dealt no more severe content than the caps say."""
         from hitl.connectors.memory import MemoryConnector
 
-        return MemoryConnector(truth_from(pool, self.truth), seed=self.seed, folder=folder)
+        return MemoryConnector(truth_from(pool, self.truth), seed=self.seed, folder=folder, caps=caps)
 
 
 def secret(variable: str, what: str) -> SecretStr:

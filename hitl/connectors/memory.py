@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
 
+from hitl.connectors.dealing import Dealer
 from hitl.connectors.desk import Desk, Event
 from hitl.errors import ConnectorError
 from hitl.policy import Policy
 from hitl.tasks.form import Form
 from hitl.types import Annotation, Answer, Difference, Finding, Progress, Pull, Queue, Receipt, Tab, Task, silent
+from hitl.workforce.exposure import ExposureCap
 from hitl.workforce.simulated import TEAM, Response, Reviewer, assign, respond
 
 Truth = Callable[[Task], tuple[str, ...]] | Mapping[str, tuple[str, ...]]
@@ -27,7 +29,7 @@ class MemoryConnector:
 
     They work whenever `pull` is called, unless `auto` is False; then `work` makes them. Each answer and its time
     depend on seed, reviewer and task alone: neither order nor restarts change it. A skipped task goes to the next
-    person; nobody is asked twice.
+    person; nobody is asked twice. Under `caps` (see `Dealer`) who is asked, and when, also hangs on what they saw.
 
     >>> policy = Policy.parse("{name: p, version: 1, labels: [{name: ok, violating: false}, {name: spam}]}")
     >>> desk = MemoryConnector({"item-1": ("spam",)}, [Reviewer("mira", accuracy=1.0, skip_rate=0.0, unsure_rate=0.0)])
@@ -49,6 +51,7 @@ class MemoryConnector:
         seed: int = 0,
         auto: bool = True,
         folder: str | Path | None = None,
+        caps: Sequence[ExposureCap] = (),
     ) -> None:
         names = [reviewer.name for reviewer in reviewers]
         if not names or len(set(names)) < len(names):
@@ -57,6 +60,7 @@ class MemoryConnector:
         self._reviewers = tuple(reviewers)
         self._seed = seed
         self._auto = auto
+        self._caps = tuple(caps)
         self._folder = Path(folder) if folder else None
         self._desks: dict[str, Desk] = {}
         self._opened: tuple[Desk, Policy] | None = None
@@ -247,39 +251,51 @@ class MemoryConnector:
     def _answers(self) -> Iterator[Annotation]:
         """What people would do now, in order. O(w log w) for w waiting tasks."""
         desk, policy = self._now
+        dealer = self._dealer(desk, policy)
         waiting = sorted(desk.waiting, key=lambda key: (-desk.tasks[key].priority, int(desk.numbers[key])))
         for key in waiting:
             task, missing = desk.tasks[key], desk.missing(key)
             language = str(task.data.get("language", ""))
-            for turn, reviewer in enumerate(assign(key, language, self._reviewers, len(self._reviewers))):
+            asked = assign(key, language, self._reviewers, len(self._reviewers))
+            for turn, (reviewer, day) in enumerate(dealer.deal(task, asked, task.round)):
                 if missing <= 0:
                     break
                 if reviewer.name in desk.asked[key]:
                     continue
                 truth = self._truth(task) if callable(self._truth) else self._truth.get(task.item_id, ())
-                response = respond(reviewer, key, truth, policy, self._seed, language)
-                annotation = _annotation(task, reviewer, response, turn)
+                response = respond(reviewer, key, truth, policy, self._seed, language, task.round)
+                annotation = _annotation(task, reviewer, response, turn, day)
                 missing -= not annotation.skipped
+                dealer.see(reviewer.name, day, task, annotation)
                 yield annotation
 
+    def _dealer(self, desk: Desk, policy: Policy) -> Dealer:
+        """Who has seen what by now; without caps nobody needs to know."""
+        dealer = Dealer(self._caps, policy)
+        for key, held in desk.held.items() if self._caps else ():
+            for annotation in held.values():
+                day = (datetime.fromisoformat(annotation.submitted) - FIRST_DAY).days
+                dealer.see(annotation.worker, day, desk.tasks[key], annotation)
+        return dealer
 
-def _annotation(task: Task, reviewer: Reviewer, response: Response, turn: int) -> Annotation:
+
+def _annotation(task: Task, reviewer: Reviewer, response: Response, turn: int, day: int) -> Annotation:
     return Annotation(
         id=f"{task.key}.{reviewer.name}",
         task_key=task.key,
         worker=reviewer.name,
         answer=response.answer,
-        submitted=_when(task, turn, response).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        submitted=_when(task, turn, response, day).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         seconds=response.seconds,
         skipped=response.answer is None,
     )
 
 
-def _when(task: Task, turn: int, response: Response) -> datetime:
-    """When an answer is given: on the round's day, high priority early, later opinions a quarter of an hour apart."""
+def _when(task: Task, turn: int, response: Response, day: int) -> datetime:
+    """When an answer is given on a day: high priority early, later opinions a quarter of an hour apart."""
     jitter = blake2b(task.key.encode(), digest_size=2).digest()
     return FIRST_DAY + timedelta(
-        days=task.round,
+        days=day,
         hours=6 * (1 - task.priority),
         minutes=15 * turn + 10 * int.from_bytes(jitter, "big") / 65536,
         seconds=response.seconds,

@@ -63,7 +63,7 @@ def work_shift(campaign: Campaign, hands: Sequence[Hand], stage: Stage, progress
         given = 0
         for found in desks[hand.reviewer.name]:
             task, language = tasks[found.key], str(found.data.get("language", ""))
-            response = respond(hand.reviewer, task.key, known(task), walk.policy, walk.plan.seed, language)
+            response = respond(hand.reviewer, task.key, known(task), walk.policy, walk.plan.seed, language, task.round)
             given += hand.account.respond(found, walk.form, response)
             progress("reviewers answer", next(done), sum(map(len, desks.values())))
         return given

@@ -1,5 +1,7 @@
 """What is told about a campaign: plain values (JSON), made by `rounds`, read by `report`, the CLI and notebooks."""
 
+from hitl.history.agreement import AgreementGroup, AgreementLabel, AgreementPair, AgreementPart, AgreementRow
+from hitl.history.anchoring import AnchoringRow, EffectRow
 from hitl.history.believed import BelievedRow
 from hitl.history.calibration import CalibrationRow, LabelCalibration, ReliabilityBin
 from hitl.history.challenge import ChallengeRow, ChangeRow, EqualityRow, FunctionRow, GroupRow
@@ -8,7 +10,9 @@ from hitl.history.figures import ComparisonRow, EstimateRow, comparison_row, est
 from hitl.history.gaps import CellRow, ExampleRow, GapsRow, ThemeRow
 from hitl.history.helped import DecisionsRow, Helped, PairedRow, PairedRows
 from hitl.history.people import EventRow, LanguageRow, PersonRow, TamperCount, TamperRow, WorkerRow
+from hitl.history.ops import BacklogRow, GainRow, OpsGroup, OpsRow, TargetRow
 from hitl.history.prevalence import PrevalenceRow, ResponseRow
+from hitl.history.qa import QaRow
 from hitl.history.rounds import (
     Confusion,
     CurvePoint,
@@ -24,18 +28,39 @@ from hitl.history.rounds import (
     Stopping,
     YieldRow,
 )
+from hitl.history.routing import CapRow, DayRow, ExposureRow, OverdueRow, RouteRow, RoutingRow, SpokenRow, TurnaroundRow
+from hitl.history.rulings import (
+    ChangedItem,
+    DisputeRow,
+    OverturnRow,
+    QuarantineFinding,
+    QuarantineRow,
+    RulingRow,
+    RulingsRow,
+    SetAsideRow,
+)
+from hitl.history.signals import ProposalRow, SignalRow, SignalsRow
 from hitl.history.slices import GapRow, SliceRow, SlicesRow, WorstRow
 from hitl.history.thresholds import CutRow, ThresholdsRow, WorkPoint
 from hitl.history.transparency import AuditedCell, LogRow, TransparencyFinding, TransparencyRow, TransparencyTable
 from hitl.history.trends import CopiesRow, DriftRow, FallRow, GrowthRow, TrendsRow
 
 __all__ = [
+    "AgreementGroup",
+    "AgreementLabel",
+    "AgreementPair",
+    "AgreementPart",
+    "AgreementRow",
+    "AnchoringRow",
     "AuditedCell",
+    "BacklogRow",
     "BelievedRow",
     "CalibrationRow",
+    "CapRow",
     "CellRow",
     "ChallengeRow",
     "ChangeRow",
+    "ChangedItem",
     "ComparisonRow",
     "Confusion",
     "Control",
@@ -43,15 +68,20 @@ __all__ = [
     "CopiesRow",
     "CurvePoint",
     "CutRow",
+    "DayRow",
     "DecisionsRow",
+    "DisputeRow",
     "DriftRow",
+    "EffectRow",
     "EqualityRow",
     "EstimateRow",
     "EventRow",
     "ExampleRow",
+    "ExposureRow",
     "FallRow",
     "Findings",
     "FunctionRow",
+    "GainRow",
     "GapRow",
     "GapsRow",
     "GroupRow",
@@ -65,26 +95,44 @@ __all__ = [
     "LogRow",
     "NeededRow",
     "NextRound",
+    "OpsGroup",
+    "OpsRow",
+    "OverdueRow",
+    "OverturnRow",
     "PairedRow",
     "PairedRows",
     "PersonRow",
     "PickRow",
     "PrevalenceRow",
+    "ProposalRow",
+    "QaRow",
+    "QuarantineFinding",
+    "QuarantineRow",
     "ReliabilityBin",
     "ResponseRow",
     "RoundRow",
+    "RouteRow",
+    "RoutingRow",
+    "RulingRow",
+    "RulingsRow",
+    "SetAsideRow",
+    "SignalRow",
+    "SignalsRow",
     "SliceRow",
     "SlicesRow",
+    "SpokenRow",
     "StabilityRow",
     "Stopping",
     "TamperCount",
     "TamperRow",
+    "TargetRow",
     "ThemeRow",
     "ThresholdsRow",
     "TransparencyFinding",
     "TransparencyRow",
     "TransparencyTable",
     "TrendsRow",
+    "TurnaroundRow",
     "WorkPoint",
     "WorkerRow",
     "WorstRow",

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
+from hitl.history.agreement import AgreementRow
+from hitl.history.anchoring import AnchoringRow
 from hitl.history.calibration import CalibrationRow
 from hitl.history.challenge import ChallengeRow
 from hitl.history.control import Control
 from hitl.history.figures import ComparisonRow, EstimateRow
 from hitl.history.gaps import GapsRow
 from hitl.history.helped import Helped
+from hitl.history.ops import OpsRow
 from hitl.history.people import PersonRow, TamperRow, WorkerRow
 from hitl.history.prevalence import PrevalenceRow
+from hitl.history.qa import QaRow
+from hitl.history.routing import RoutingRow
+from hitl.history.rulings import QuarantineFinding, RulingsRow
+from hitl.history.signals import SignalsRow
 from hitl.history.slices import SlicesRow
 from hitl.history.thresholds import ThresholdsRow
 from hitl.history.transparency import TransparencyFinding
@@ -84,6 +91,10 @@ class Findings(TypedDict, total=False):
     transparency: TransparencyFinding  # how right the model that picked the round decides by itself
     gaps: GapsRow  # what the policy and the labels do not cover
     trends: TrendsRow  # what is changing
+    signals: SignalsRow  # whose work a lead should look at
+    quarantine: QuarantineFinding  # what setting answers aside did to the model
+    agreement: AgreementRow  # how far people agree
+    anchoring: AnchoringRow  # how far shown predictions pull answers
 
 
 class RoundRow(TypedDict):
@@ -202,4 +213,8 @@ class History(TypedDict):
     rounds: list[RoundRow]
     people: list[PersonRow]
     tampering: list[TamperRow]  # the gravest first
+    routing: NotRequired[RoutingRow]  # where items went, and what people had to see; not in a short history
+    rulings: NotRequired[RulingsRow]  # what was contested and set aside; not in a short history
+    ops: OpsRow | None  # as of `generated`; None before anybody was asked
+    qa: NotRequired[QaRow | None]  # quality of all decisions; None where nothing was drawn or opened
     stopping: Stopping

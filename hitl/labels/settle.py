@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 
 from hitl.errors import ConfigError
-from hitl.labels import RESOLVERS
-from hitl.labels.table import SAME, UNRESOLVED, AnswerTable, Settled, shares
+from hitl.labels import RESOLVERS, begun
+from hitl.labels.table import SAME, UNRESOLVED, AnswerTable, Resolver, Settled, shares
 from hitl.labels.voices import is_answer, out_of, voices
+from hitl.labels.worth import Question, WorkerEstimate, machine_estimate, worker_estimates
 from hitl.policy import Policy
-from hitl.types import Annotation, Bools, Estimate, Floats, Ints, Resolution, Task
+from hitl.types import SETTLING, Annotation, Bools, Floats, Ints, Resolution, Task
 
 NOTHING = "(none)"
 """How an answer that no label applies reads in a table."""
@@ -23,25 +24,16 @@ NO_GOLD: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 """No item has a known label."""
 
 
-@dataclass(frozen=True, eq=False)
-class WorkerEstimate:
-    """What the answers say of one person: `accuracy` where others judged, too, and P(answer | truth) (k, k) or None."""
-
-    worker: str
-    answers: int
-    accuracy: Estimate
-    confusion: Floats | None = None
-
-    def __repr__(self) -> str:
-        return f"WorkerEstimate({self.worker!r}, {self.answers} answers: {self.accuracy})"
-
-
 @dataclass(frozen=True)
 class Settlement:
-    """One resolution for every task, in the tasks' order, and one estimate a person, in the order of their names."""
+    """One resolution for every task, in the tasks' order, and one estimate a person, in the order of their names.
+
+    `machine` is the estimate of the model, where it had a voice.
+    """
 
     resolutions: tuple[Resolution, ...]
     workers: tuple[WorkerEstimate, ...]
+    machine: WorkerEstimate | None = None
 
     def __repr__(self) -> str:
         open_ = sum(resolution.labels is None for resolution in self.resolutions)
@@ -54,7 +46,22 @@ class _Outcome:
 
     labels: tuple[tuple[str, ...] | None, ...]
     confidence: Floats
-    settled: tuple[Settled, ...]
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """How answers are settled: the plan's resolver, what a model believed (t, labels), who is known from before."""
+
+    by: Resolver
+    opinions: Floats | None
+    known: Sequence[WorkerEstimate]
+
+    def resolver(self, labels: tuple[str, ...], about: str) -> Resolver:
+        """The resolver of one question, beginning from what is known of people's answers to it."""
+        matrices = ((one.worker, matrix) for one in self.known for matrix in one.confusions)
+        start = {who: m.value for who, m in matrices if (m.labels, m.about) == (labels, about)}
+        return begun(self.by, start) if start else self.by
 
 
 def settle(
@@ -65,6 +72,8 @@ def settle(
     resolver: str = "dawid_skene",
     min_confidence: float = 0.0,
     gold: Mapping[str, tuple[str, ...]] = NO_GOLD,
+    aided: Collection[str] = (),
+    before: Settlement | None = None,
 ) -> Settlement:
     """Resolve every task of the campaign's own queue from the answers on it, whatever order they come in.
 
@@ -76,7 +85,13 @@ def settle(
     answered: such an item stays open, too.
 
     Two things go before the resolver: the known labels of `gold` (by item id; method `gold`), by which people are
-    judged as well, and the last word of a review (method `review`), which opens the item where it gives no label.
+    judged as well, and the last word of a review (method `review` or `legal`), which opens the item where it gives no
+    label.
+    The resolver `with_model` hears what the model believed (`Task.predicted`) of the items in `aided`, and of no
+    others: leave out those by which models are judged (benchmark, audit, random), and those on which people saw the
+    prediction.
+    `before` is an earlier settlement, from whose confusions EM begins: it ends sooner, mostly in the same place.
+
     Answers of the exam are no labels. Raises `ConfigError` for an unknown resolver. Give all tasks of the campaign:
     people are known by all their answers.
 
@@ -94,9 +109,12 @@ def settle(
     spoken = voices(annotations)
     stream = [task for task in tasks if not task.queue]
     table = answer_table(annotations, stream, policy, gold)
-    outcome = (_settle_sets if policy.multi_label else _settle_one)(table, policy, resolver)
+    opinions = _opinions(table, stream, policy, aided)
+    asked = _Asked(RESOLVERS[resolver], opinions, before.workers if before else ())
+    outcome = (_settle_sets if policy.multi_label else _settle_one)(table, policy, asked)
     row = {key: place for place, key in enumerate(table.tasks)}
     ruled = rulings(spoken, tasks, policy)
+    queues = {task.key: task.queue for task in tasks}
     resolutions = []
     for task in stream:
         heard = spoken.get(task.key, ())
@@ -115,22 +133,27 @@ def settle(
         if task.item_id in gold:
             resolution = replace(resolution, labels=gold[task.item_id], confidence=1.0, method="gold")
         elif task.item_id in ruled:
-            resolution = _reviewed(resolution, ruled[task.item_id], policy)
+            ruling = ruled[task.item_id]
+            resolution = _reviewed(resolution, ruling, queues[ruling.task_key], policy)
         resolutions.append(resolution)
-    return Settlement(tuple(resolutions), _workers(table, outcome, resolver))
+    people = worker_estimates(table, outcome.questions, resolver)
+    return Settlement(tuple(resolutions), people, machine_estimate(outcome.questions, resolver))
 
 
 def rulings(spoken: Mapping[str, Sequence[Annotation]], tasks: Sequence[Task], policy: Policy) -> dict[str, Annotation]:
-    """The last word of the seniors on each item that they reviewed: item id → annotation; skips are none."""
+    """The last word of the seniors on each item that they reviewed: item id → annotation; skips are none.
+
+    A word from a later queue of `SETTLING` stands above one from an earlier.
+    """
     found: dict[str, Annotation] = {}
-    for task in tasks:
+    for task in sorted((task for task in tasks if task.queue in SETTLING), key=lambda task: SETTLING.index(task.queue)):
         heard = [one for one in spoken.get(task.key, ()) if is_answer(one) and _out(one, policy) != "unreadable"]
-        if task.queue == "review" and heard:
+        if heard:
             found[task.item_id] = max(heard, key=lambda one: (one.submitted, one.id))
     return found
 
 
-def _reviewed(resolution: Resolution, ruling: Annotation, policy: Policy) -> Resolution:
+def _reviewed(resolution: Resolution, ruling: Annotation, queue: str, policy: Policy) -> Resolution:
     """What a senior says settles it, also that no label can be given."""
     out = _out(ruling, policy)
     said = None if out or ruling.answer is None else ruling.answer.labels
@@ -138,7 +161,7 @@ def _reviewed(resolution: Resolution, ruling: Annotation, policy: Policy) -> Res
         resolution,
         labels=None if said is None else tuple(name for name in policy.names if name in said),
         confidence=0.0 if said is None else 1.0,
-        method="review",
+        method=queue,
         annotations=(*resolution.annotations, ruling.id),
         outs=dict(sorted((Counter(resolution.outs) + Counter([out] if out else [])).items())),
     )
@@ -174,6 +197,16 @@ def answer_table(
     return replace(table, truth=np.array(truth, dtype=np.int64))
 
 
+def _opinions(table: AnswerTable, tasks: Sequence[Task], policy: Policy, aided: Collection[str]) -> Floats | None:
+    """(t, labels) what a model believed of tasks when they were asked, NaN where it has no voice; None without any."""
+    heard = {task.key: task.predicted for task in tasks if task.predicted and task.item_id in aided}
+    if not heard:
+        return None
+    silent = dict.fromkeys(policy.names, float("nan"))
+    rows = [[(silent | dict(heard.get(key, {})))[name] for name in policy.names] for key in table.tasks]
+    return np.array(rows)
+
+
 def _out(annotation: Annotation, policy: Policy) -> str:
     out = out_of(annotation)
     if out or annotation.answer is None:
@@ -187,25 +220,32 @@ def _word(labels: tuple[str, ...], policy: Policy) -> str:
     return ", ".join(name for name in policy.names if name in labels) or NOTHING
 
 
-def _settle_one(table: AnswerTable, policy: Policy, resolver: str) -> _Outcome:
-    settled = RESOLVERS[resolver](table)
-    codes = _given(table, settled)
+def _settle_one(table: AnswerTable, policy: Policy, asked: _Asked) -> _Outcome:
+    if asked.opinions is not None:
+        total = asked.opinions.sum(axis=1, keepdims=True)
+        table = replace(
+            table, opinion=np.divide(asked.opinions, total, where=total > 0, out=np.full_like(asked.opinions, np.nan))
+        )
+    question = Question(asked.resolver(policy.names, "")(table), policy.names)
+    codes = _given(table, question.settled)
     labels = tuple(None if code == UNRESOLVED else (policy.names[code],) for code in codes.tolist())
-    return _Outcome(labels, settled.confidence, (settled,))
+    return _Outcome(labels, question.settled.confidence, (question,))
 
 
-def _settle_sets(table: AnswerTable, policy: Policy, resolver: str) -> _Outcome:
+def _settle_sets(table: AnswerTable, policy: Policy, asked: _Asked) -> _Outcome:
     said = [set() if word == NOTHING else set(word.split(", ")) for word in table.labels]
     codes, confidence, each = [], [], []
-    for name in policy.names:
+    for column, name in enumerate(policy.names):
         member = np.array([name in word for word in said], dtype=np.int64)
         truth = None if table.truth is None else np.where(table.known, member[table.truth], -1)
         words = (f"not {name}", name)
         about = AnswerTable(table.task, table.worker, member[table.label], table.tasks, table.workers, words, truth)
-        settled = RESOLVERS[resolver](about)
+        if asked.opinions is not None:
+            about = replace(about, opinion=np.stack([1 - asked.opinions[:, column], asked.opinions[:, column]], axis=1))
+        settled = asked.resolver(words, name)(about)
         codes.append(_given(about, settled))
         confidence.append(settled.confidence)
-        each.append(settled)
+        each.append(Question(settled, words, name))
     decided = np.stack(codes, axis=1)
     open_: Bools = (decided == UNRESOLVED).any(axis=1)
     labels = tuple(
@@ -220,40 +260,3 @@ def _given(table: AnswerTable, settled: Settled) -> Ints:
     said = shares(table)[np.arange(len(settled.labels)), settled.labels] > SAME
     codes: Ints = np.where((settled.labels != UNRESOLVED) & said, settled.labels, UNRESOLVED)
     return codes
-
-
-def _workers(table: AnswerTable, outcome: _Outcome, resolver: str) -> tuple[WorkerEstimate, ...]:
-    answers = np.bincount(table.worker, minlength=len(table.workers))
-    judged = outcome.settled[0].judged
-    correct = np.mean([settled.correct for settled in outcome.settled], axis=0)
-    low, high = _jeffreys(correct, judged)
-    by = f"{resolver}, answers that others judged, too" + ("; mean over labels" if len(outcome.settled) > 1 else "")
-    matrices: Mapping[int, Floats] = {}
-    if len(outcome.settled) == 1 and outcome.settled[0].confusion is not None:
-        matrices = dict(enumerate(outcome.settled[0].confusion))
-    return tuple(
-        WorkerEstimate(
-            worker=name,
-            answers=int(answers[w]),
-            accuracy=Estimate(
-                "accuracy",
-                float(correct[w] / judged[w]) if judged[w] else float("nan"),
-                float(low[w]),
-                float(high[w]),
-                int(judged[w]),
-                method=f"{by}; Jeffreys" if judged[w] else "nobody else judged these tasks",
-            ),
-            confusion=matrices.get(w),
-        )
-        for w, name in enumerate(table.workers)
-    )
-
-
-def _jeffreys(correct: Floats, judged: Ints) -> tuple[Floats, Floats]:
-    """Equal-tailed 95 % interval of a share under Jeffreys' prior (Brown, Cai and DasGupta 2001, Stat. Sci. 16:101)."""
-    from scipy.special import betaincinv
-
-    wrong = judged - correct
-    low = np.where(correct > 0.5, betaincinv(correct + 0.5, wrong + 0.5, 0.025), 0.0)
-    high = np.where(wrong > 0.5, betaincinv(correct + 0.5, wrong + 0.5, 0.975), 1.0)
-    return np.where(judged > 0, low, 0.0), np.where(judged > 0, high, 1.0)

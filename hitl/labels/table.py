@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,11 @@ class AnswerTable:
     """Answers in long form: (m,) codes of task, worker and label into three vocabularies, in the order they were given.
 
     A worker may stand twice on a task: every row is an answer to a resolver. `latest` keeps a person's last word.
-    `truth` (t,) is the label that is known of a task beforehand, -1 where it is not; None where none is.
-    Raises `AnswerError` when the columns differ in length or a code is outside its vocabulary.
+    `truth` (t,) is the label that is known of a task beforehand, -1 where it is not; None where none is. `opinion`
+    (t, k) is what a model believed of each task before people answered, a row of NaN where it said nothing; only the
+    resolver that asks a model reads it.
+    Raises `AnswerError` when the columns differ in length, a code is outside its vocabulary, or an opinion is no
+    distribution.
 
     >>> table = AnswerTable.of([("t1", "ana", "ok"), ("t1", "bo", "spam"), ("t2", "bo", "ok")])
     >>> table
@@ -41,6 +45,7 @@ class AnswerTable:
     workers: tuple[str, ...]
     labels: tuple[str, ...]
     truth: Ints | None = None
+    opinion: Floats | None = None
 
     def __post_init__(self) -> None:
         sizes = [len(self.task), len(self.worker), len(self.label)]
@@ -60,6 +65,8 @@ class AnswerTable:
                 )
         if self.truth is not None and (len(self.truth) != len(self.tasks) or (self.truth >= len(self.labels)).any()):
             raise AnswerError(f"truth has {len(self.truth)} codes for {len(self.tasks)} tasks, or codes of no label")
+        if self.opinion is not None:
+            _check_opinion(self.opinion, len(self.tasks), len(self.labels))
 
     @classmethod
     def of(
@@ -100,11 +107,23 @@ class AnswerTable:
     def __len__(self) -> int:
         return len(self.task)
 
+    @cached_property
+    def counts(self) -> Any:
+        """Sparse (t, w k): how often a task got each label from each worker; no order of the rows shows. O(m)."""
+        from scipy.sparse import csr_array
+
+        k = len(self.labels)
+        at = self.task.astype(np.int32), (self.worker * k + self.label).astype(np.int32)
+        return csr_array((np.ones(len(self)), at), shape=(len(self.tasks), len(self.workers) * k))
+
     @property
     def people(self) -> Ints:
         """(t,) how many different workers answered each task."""
-        pairs = np.unique(self.task * max(len(self.workers), 1) + self.worker)
-        return np.bincount(pairs // max(len(self.workers), 1), minlength=len(self.tasks))
+        cells = self.counts
+        fresh = np.diff(cells.indices // max(len(self.labels), 1), prepend=-1) != 0
+        fresh[cells.indptr[:-1][np.diff(cells.indptr) > 0]] = True
+        until = np.concatenate([[0], np.cumsum(fresh)])
+        return np.diff(until[cells.indptr])
 
     @property
     def known(self) -> Bools:
@@ -124,14 +143,34 @@ class AnswerTable:
 
 
 @dataclass(frozen=True, eq=False)
+class Machine:
+    """The record of a model that had a voice beside people, measured on tasks that people answered or that are known.
+
+    `weight` is what its log-odds were multiplied by: 1 where it errs as often as it says, less where it is too sure of
+    itself, 0 where it knows nothing. `confusion` (k, k) is P(its likeliest label | truth), the truth in rows and seen
+    by people's answers alone; `support`, `correct`, `judged` and `doubt` are those of `Settled` for one worker.
+    """
+
+    weight: float
+    confusion: Floats
+    support: Floats
+    correct: float
+    judged: int
+    doubt: float
+
+
+@dataclass(frozen=True, eq=False)
 class Settled:
     """What the answers of a table amount to, for t tasks, w workers and k labels.
 
     `labels` (t,) are codes, `UNRESOLVED` where nobody answered or the two strongest beliefs tie; `confidence` (t,) is
     the belief in the strongest label, 0 without answers; `posterior` (t, k) has rows that sum to 1.
-    `confusion` (w, k, k) is P(answer | truth) with the truth in rows, or None where the method has none. `correct` and
-    `judged` (w,) are the expected number of right answers and of answers on tasks that two or more people judged, or
-    whose label is known: a person alone on a task would be compared with themselves.
+    `correct` and `judged` (w,) are the expected number of right answers and of answers on tasks that two or more people
+    judged, or whose label is known: a person alone on a task would be compared with themselves. `doubt` (w,) is the
+    variance of the former, for the truth is not known but believed.
+    `confusion` (w, k, k) is P(answer | truth) with the truth in rows, and `support` (w, k, k) how many answers on known
+    truths each cell is worth, the prior's included; both are None where the method has none. `machine` is the record of
+    the model that had a voice, if any did.
     """
 
     labels: Ints
@@ -139,7 +178,10 @@ class Settled:
     posterior: Floats
     correct: Floats
     judged: Ints
+    doubt: Floats
     confusion: Floats | None = None
+    support: Floats | None = None
+    machine: Machine | None = None
 
     @property
     def accuracy(self) -> Floats:
@@ -148,13 +190,28 @@ class Settled:
         np.divide(self.correct, self.judged, out=share, where=self.judged > 0)
         return share
 
+    @property
+    def tied(self) -> Bools:
+        """(t, k) the labels between which a task is tied: those of the strongest belief where no one label has it."""
+        strongest = self.posterior >= self.posterior.max(axis=1, keepdims=True, initial=0.0) - SAME
+        return strongest & ((self.labels == UNRESOLVED) & (self.confidence > 0))[:, None]
+
     def __repr__(self) -> str:
         unresolved = int((self.labels == UNRESOLVED).sum())
         return f"Settled({len(self.labels):,} tasks, {unresolved:,} unresolved, {len(self.judged):,} workers)"
 
 
 Resolver = Callable[[AnswerTable], Settled]
-"""Turns answers into labels; pure, and indifferent to the order of rows, tasks and workers."""
+"""Turns answers into labels; pure, and indifferent to the order of rows, tasks and workers.
+
+To the order of labels, too, but for the resolvers in `hitl.labels.ORDINAL`, to which it is the scale.
+"""
+
+
+def counted(table: AnswerTable) -> Floats:
+    """(t, k) how often each label was given to a task; O(m + t k)."""
+    t, k = len(table.tasks), len(table.labels)
+    return np.bincount(table.task * k + table.label, minlength=t * k).reshape(t, k).astype(np.float64)
 
 
 def shares(table: AnswerTable) -> Floats:
@@ -162,11 +219,13 @@ def shares(table: AnswerTable) -> Floats:
 
     What is known of a task is not heeded: see `hold`.
     """
-    t, k = len(table.tasks), len(table.labels)
-    counts = np.bincount(table.task * k + table.label, minlength=t * k).reshape(t, k).astype(np.float64)
-    counts[counts.sum(axis=1) == 0] = 1.0
-    rows: Floats = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
-    return rows
+    return evenly(counted(table))
+
+
+def evenly(votes: Floats) -> Floats:
+    """Votes (t, k) as shares; even where there are none."""
+    total = votes.sum(axis=1, keepdims=True)
+    return np.divide(votes, total, out=np.full(votes.shape, 1.0 / max(votes.shape[1], 1)), where=total > 0)
 
 
 def hold(table: AnswerTable, posterior: Floats) -> Floats:
@@ -176,10 +235,13 @@ def hold(table: AnswerTable, posterior: Floats) -> Floats:
     return np.where(table.known[:, None], table.truth[:, None] == np.arange(len(table.labels)), posterior)
 
 
-def conclude(table: AnswerTable, posterior: Floats, confusion: Floats | None = None) -> Settled:
+def conclude(
+    table: AnswerTable, posterior: Floats, confusion: Floats | None = None, support: Floats | None = None
+) -> Settled:
     """Labels, confidence and the workers' record from beliefs (t, k): ties and tasks without answers are unresolved."""
     t, w, k = len(table.tasks), len(table.workers), len(table.labels)
-    answered = (np.bincount(table.task, minlength=t) > 0) | table.known
+    people = table.people
+    answered = (people > 0) | table.known
     if k:
         ordered = np.sort(posterior, axis=1)
         clear = answered & (ordered[:, -1] - ordered[:, -2] > SAME) if k > 1 else answered
@@ -187,17 +249,37 @@ def conclude(table: AnswerTable, posterior: Floats, confusion: Floats | None = N
         confidence = np.where(answered, ordered[:, -1], 0.0)
     else:
         labels, confidence = np.full(t, UNRESOLVED), np.zeros(t)
-    shared = ((table.people > 1) | table.known)[table.task]
-    worker = table.worker[shared]
-    belief = posterior[table.task[shared], table.label[shared]]
+    shared = (people > 1) | table.known
+    known = np.where(shared[:, None], posterior, 0.0)
     return Settled(
         labels=labels.astype(np.int64),
         confidence=confidence,
         posterior=posterior,
-        correct=np.bincount(worker, weights=belief, minlength=w).astype(np.float64),
-        judged=np.bincount(worker, minlength=w),
+        correct=_as_said(table, known),
+        judged=np.bincount(table.worker[shared[table.task]], minlength=w),
+        doubt=_as_said(table, known * (1.0 - known)),
         confusion=confusion,
+        support=support,
     )
+
+
+def _as_said(table: AnswerTable, of_truths: Floats) -> Floats:
+    """(w,) the sum over each worker's answers of what a task (t, k) has for the label that they gave."""
+    w, k = len(table.workers), len(table.labels)
+    return np.asarray(np.einsum("wkk->w", (table.counts.T @ of_truths).reshape(w, k, k)))
+
+
+def _check_opinion(opinion: Floats, t: int, k: int) -> None:
+    if opinion.shape != (t, k):
+        raise AnswerError(
+            f"opinion has the shape {opinion.shape}; give a row to each of {t} tasks and a column to each of {k} labels"
+        )
+    silent = np.isnan(opinion).all(axis=1)
+    wrong = np.flatnonzero(~silent & ~((opinion >= 0).all(axis=1) & (abs(opinion.sum(axis=1) - 1.0) < 1e-3)))
+    if len(wrong):
+        raise AnswerError(
+            f"row {wrong[0]} of opinion is no distribution ({len(wrong)} such rows); give NaN where the model is silent"
+        )
 
 
 def _encode(name: str, column: ArrayLike, words: Sequence[str] | None) -> tuple[Ints, tuple[str, ...]]:

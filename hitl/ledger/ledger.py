@@ -17,6 +17,7 @@ from hitl.history import EstimateRow, EventRow, read_estimate
 from hitl.ledger import tables
 from hitl.ledger.access import Access
 from hitl.ledger.engine import PATIENCE, open_engine
+from hitl.ledger.erasing import Held, held, vacuum
 from hitl.ledger.failures import told
 from hitl.ledger.overview import Counted, overview, wants_people
 from hitl.ledger.rows import read_annotation, read_pick, read_resolution, read_task
@@ -167,7 +168,7 @@ class Ledger:
         """Keys of the tasks of a round, or of all, that still want people, in the order in which they were asked.
 
         By counters that `Writer.mirror` and `Writer.intend` keep: the same as `hitl.labels.voices.wants_people` says of
-        each task that is not lost, and no answer is read. O(tasks of the round).
+        each task that is not lost, of what is not quarantined, and no answer is read. O(tasks of the round).
         """
         table = tables.tasks
         where = [] if number is None else [table.c.round == number]
@@ -200,10 +201,20 @@ class Ledger:
         """What was decided and is not yet known to be done: key → value."""
         return {row["key"]: row["value"] for row in self._all(tables.intents, order="value", kind=kind, done=False)}
 
-    def annotations(self, number: int | None = None) -> list[Annotation]:
-        """Every annotation at its last revision, deleted ones included, in a fixed order; of a round, or of all."""
+    def intended(self, kind: str) -> list[tuple[str, int, str]]:
+        """What was ever decided, done by now or not: key, value and when, in order."""
+        rows = self._all(tables.intents, order="at, key, value", kind=kind)
+        return [(row["key"], row["value"], row["at"]) for row in rows]
+
+    def annotations(self, number: int | None = None, *, workers: Iterable[str] | None = None) -> list[Annotation]:
+        """Every annotation at its last revision, deleted ones included, in a fixed order; of a round, or of all.
+
+        With `workers`, of these people in all rounds.
+        """
         table, task = tables.annotations, tables.tasks.c
-        if number is None:
+        if workers is not None:
+            found = self._among(table, "worker", workers, table.c.latest)
+        elif number is None:
             found = self._rows(select(table).where(self._mine(table), table.c.latest))
         else:
             # By keys and not by a join: SQLite would begin it at the annotations.
@@ -258,6 +269,15 @@ class Ledger:
         if kinds:
             query = query.where(or_(*(table.kind == kind for kind in kinds)))
         return [cast(EventRow, dict(row)) for row in self._rows(query.order_by(table.number))]
+
+    def held(self, worker: str) -> Held:
+        """Everything on record that names a person, as plain rows; one pass over events and steps."""
+        with told(self.place), self._reader.connect() as connection:
+            return held(Access(connection, self.campaign), worker)
+
+    def vacuum(self) -> bool:
+        """Leave nothing of what was erased in the file; whether that was done. See `hitl.ledger.erasing`."""
+        return vacuum(self._engine)
 
     def _mine(self, table: Table) -> ColumnElement[bool]:
         return table.c.campaign == self.campaign

@@ -28,11 +28,13 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from hitl.labels.voices import is_answer, out_of, voices
+from hitl.history import EventRow
 from hitl.ledger import tables
 from hitl.ledger.access import Access
 from hitl.ledger.columns import pack
+from hitl.ledger.counting import count_voices
 from hitl.ledger.describing import Event, begun, detail, differing
+from hitl.ledger.erasing import kept
 from hitl.ledger.rows import read_annotation
 from hitl.types import Annotation, Pull
 
@@ -55,6 +57,7 @@ class Mirroring:
         self._set_aside([one for one in given.values() if one.task_key not in self._tasks])
         known = {name: one for name, one in given.items() if one.task_key in self._tasks}
         self._read_last(known)
+        known = {name: kept(self._last.get(name), one) for name, one in known.items()}
         self._resolved = self._last_resolved()
         gone = self._vanished(known)
         changed = [*gone, *self._changed(known, {one.id for one in gone})]
@@ -154,13 +157,8 @@ class Mirroring:
         table = tables.annotations
         others = self.rows.among(table, "task_key", elsewhere, table.c.latest)
         current = {row["id"]: read_annotation(row) for row in others} | self._current
-        heard = voices(one for one in current.values() if one.task_key in keys)
-        counted = []
-        for key in sorted(keys):
-            said = heard.get(key, ())
-            skips = sum(out_of(one) == "skip" for one in said)
-            counted.append({"key": key, "answers": sum(map(is_answer, said)), "skips": skips})
-        self.rows.change(tables.tasks, ("key",), counted)
+        fresh = [EventRow(number=0, at=self.now, kind=kind, detail=told) for kind, told in self.events]
+        count_voices(self.rows, keys, current.values(), fresh)
 
     def _lose_and_find(self) -> int:
         missing = set(self.pulled.missing_tasks)

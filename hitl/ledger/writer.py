@@ -8,9 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
-from hitl.history import estimate_row
+from hitl.history import EventRow, estimate_row
 from hitl.ledger import tables
 from hitl.ledger.access import Access
+from hitl.ledger.counting import events, recount
+from hitl.ledger.erasing import Erasure, erase
 from hitl.ledger.mirroring import Mirroring, keep_settings
 from hitl.types import Estimate, Pick, Pull, Resolution, Task
 
@@ -157,6 +159,18 @@ class Writer:
     def event(self, kind: str, detail: Mapping[str, Any]) -> None:
         """Something happened that a reader of the record will want to know."""
         self._tell([(kind, detail)])
+
+    def events(self, *kinds: str) -> list[EventRow]:
+        """What happened of these kinds, in order: what is decided on it here is decided on the last state there is."""
+        return events(self._rows, *kinds)
+
+    def recount(self, worker: str) -> set[str]:
+        """What counts of somebody's answers is another now: the keys of their tasks, whose counters are right again."""
+        return recount(self._rows, worker)
+
+    def erase(self, erasure: Erasure) -> bool:
+        """Make one person's data nobody's; whether there was any. See `hitl.ledger.erasing`."""
+        return erase(self._rows, erasure)
 
     def _tell(self, events: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
         if not events:

@@ -10,8 +10,8 @@ import numpy as np
 
 from hitl.history import EstimateRow, LanguageRow, PersonRow, estimate_row
 from hitl.metrics.intervals import shares
-from hitl.metrics.operations import AWAY, median_estimate
-from hitl.types import Estimate, Queue
+from hitl.metrics.ops import AWAY, median_estimate
+from hitl.types import SETTLING, Estimate, Queue
 
 NO_ANSWER = ("skip", "unconfirmed")
 """What is no answer: a skip, and what somebody else wrote or changed in a person's name."""
@@ -22,8 +22,9 @@ class Work:
     """What one person did with one task.
 
     `out` says why it gave no label (`skip`, `unsure`, ...), empty where it gave one; `waited` are the seconds from the
-    push to the answer. `gold` (right on a known label), `sided` (with the resolution, where others judged, too) and
-    `overruled` (by a senior) are None where they do not apply. Of an exam `gold` is False for an out, too.
+    push to the answer; what is `aside` a quarantine sets aside. `gold` (right on a known label), `sided` (with the
+    resolution, where others judged, too) and `overruled` (by a senior) are None where they do not apply. Of an exam
+    `gold` is False for an out, too.
     """
 
     worker: str
@@ -32,6 +33,7 @@ class Work:
     seconds: float = 0.0
     waited: float | None = None
     language: str = ""
+    aside: bool = False
     gold: bool | None = None
     sided: bool | None = None
     overruled: bool | None = None
@@ -74,8 +76,9 @@ def _record(worker: str, works: Sequence[Work], accuracy: Estimate | None) -> Pe
     return PersonRow(
         worker=worker,
         answers=len(answers),
-        reviews=sum(work.queue == "review" for work in answers),
+        reviews=sum(work.queue in SETTLING for work in answers),
         skips=sum(work.out == "skip" for work in daily),
+        set_aside=sum(work.aside for work in answers),
         unconfirmed=sum(work.out == "unconfirmed" for work in works),
         outs=dict(sorted(outs.items())),
         seconds=_median([work.seconds for work in answers], "seconds_an_answer"),

@@ -164,7 +164,7 @@ class Appeals:
 
         Appeals are counted in full; the interval of the share is for those to come under the same practice.
         """
-        from hitl.metrics.operations import median_estimate
+        from hitl.metrics.ops import median_estimate
 
         decided = self.upheld + self.partially_reversed + self.reversed
         counts = {

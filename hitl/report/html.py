@@ -47,12 +47,15 @@ def _plots(history: History) -> View:
 @lru_cache(maxsize=8)
 def _drawn(shown: str) -> View:
     from hitl.report.plots import arms_by_round, learning_curve, outlook, series
+    from hitl.report.qa import charted
+    from hitl.report.qa_plot import control_chart
     from hitl.report.reliability_plot import MOST_PANELS, reliability_diagram
     from hitl.report.svg import to_svg
     from hitl.report.thresholds_plot import workload
 
     history: History = json.loads(shown)
     drawn: View = {"curve": [], "outlook": [], "arms": [], "reliability": [], "panels": MOST_PANELS, "workload": []}
+    drawn["control"] = []
     thresholds = latest(history["rounds"], "thresholds")
     for css, width, height in (("wide", 720, 360), ("narrow", 380, 340)):
         if series(history):
@@ -73,6 +76,10 @@ def _drawn(shown: str) -> View:
         if any("calibration" in row["findings"] for row in history["rounds"]):
             label = "Shares found by probability given, label by label; the table holds what they come to"
             drawn["reliability"].append(to_svg(reliability_diagram(history, width), f"reliability-{css}", label, css))
+    control = charted(history.get("qa"))
+    for css, width in (("wide", 720), ("narrow", 380)) if control else ():
+        label = "Error rate by period with its limits; the signals below name the periods that lie beyond them"
+        drawn["control"].append(to_svg(control_chart(control, width), f"control-{css}", label, css))
     return drawn
 
 

@@ -28,7 +28,7 @@ _SHARES = (
 
 def people(history: History) -> View | None:
     """Everybody by pseudonym, in alphabetical order: no ranking, least of all by speed. O(people × rounds)."""
-    everybody = sorted(history["people"], key=lambda person: _natural(person["worker"]))
+    everybody = sorted(history["people"], key=lambda person: natural(person["worker"]))
     if not everybody:
         return None
     by_round = [(row, {person["worker"]: person for person in row["people"]}) for row in history["rounds"]]
@@ -49,6 +49,8 @@ def _person(person: PersonRow, by_round: Sequence[tuple[RoundRow, dict[str, Work
     remarks = []
     if person["unconfirmed"]:
         remarks.append(f"{person['unconfirmed']:,} not counted: touched by another")
+    if person.get("set_aside"):
+        remarks.append(f"{person['set_aside']:,} set aside in quarantine")
     if person["reviews"]:
         remarks.append(f"{person['reviews']:,} as a senior")
     return {
@@ -72,7 +74,8 @@ def hints(history: History) -> list[str]:
         told.append("No exam: with `exam` in the plan, new people show what they know on gold items before they start.")
     elif history["people"] and not any(person["exam"]["n"] for person in history["people"]):
         told.append("Nobody has sat the exam yet: it waits in the project’s exam queue.")
-    if not plan.get("review"):
+    routed = history.get("routing")
+    if not plan.get("review") and not (routed and routed["own"]):
         told.append(
             "No review: with `review: true` in the plan, what stays open goes to seniors, and their word settles it."
         )
@@ -85,5 +88,6 @@ def tampering(history: History) -> View | None:
     return {"rows": rows[:MOST_TOUCHED], "of": len(rows)} if rows else None
 
 
-def _natural(text: str) -> list[tuple[int, str]]:
+def natural(text: str) -> list[tuple[int, str]]:
+    """By which names sort as people read them: `worker-2` before `worker-10`."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d{1,9})", text)]

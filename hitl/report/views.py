@@ -6,12 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hitl.history import Confusion, EstimateRow, History, PickRow, RoundRow
+from hitl.report.agreement import agreeing
+from hitl.report.anchoring import pulled
 from hitl.report.challenge import suites
 from hitl.report.gaps import uncovered
 from hitl.report.helped import did_it_help
+from hitl.report.ops import planning
 from hitl.report.persons import hints, people, tampering
 from hitl.report.prevalence import how_much
+from hitl.report.qa import decided
 from hitl.report.reliability import believable
+from hitl.report.routing import seen, sent
+from hitl.report.rulings import contested, set_aside
+from hitl.report.signals import proposed
 from hitl.report.slices import fair
 from hitl.report.story import find, headline, next_steps, verdict
 from hitl.report.text import figure, known
@@ -62,8 +69,17 @@ def view(history: History) -> View:
         "answers": answers(history, latest),
         "people": people(history),
         "hints": hints(history),
+        "signals": proposed(rounds),
         "tampering": tampering(history),
+        "routing": sent(history),
+        "exposure": seen(history),
+        "set_aside": set_aside(history),
+        "contested": contested(history),
         "totals": totals(rounds),
+        "ops": planning(history),
+        "anchoring": pulled(history),
+        "agreement": agreeing(rounds),
+        "qa": decided(history),
         "regulator": for_the_regulator(history),
     }
 

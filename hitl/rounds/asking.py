@@ -10,6 +10,7 @@ import numpy as np
 
 from hitl.errors import CampaignError, DataError
 from hitl.ledger import Writer
+from hitl.rounds.showing import as_served, hide
 from hitl.rounds.walk import UNREADABLE, Done, Walk
 from hitl.tasks.content import shown as content
 from hitl.tasks.task import Asking, make_tasks
@@ -49,7 +50,10 @@ def ask(walk: Walk, number: int) -> Done:
         writer.intend("overlap", again)
 
     sat = sum(task.queue == "exam" for task in shown)
-    output = {"tasks": len(shown) - sat, "exam": sat, "asked_again": len(again), "broken": why}
+    output: dict[str, Any] = {"tasks": len(shown) - sat, "exam": sat, "asked_again": len(again), "broken": why}
+    if walk.plan.show_predictions:
+        arms = {pick.item_id: pick.arm for pick in picks}
+        output["hidden"] = hide(walk, number, [task for task in shown if not task.queue], arms)
     return Done(output, write)
 
 
@@ -104,7 +108,7 @@ def _exam(walk: Walk, picks: Sequence[Pick], rows: Sequence[Row]) -> tuple[Task,
 
 def push(walk: Walk, number: int) -> Done:
     """Send the round's tasks; whatever happened before, each is on the server once afterwards."""
-    receipt = walk.connector.push(walk.ledger.tasks(number), walk.progress)
+    receipt = walk.connector.push(as_served(walk, walk.ledger.tasks(number)), walk.progress)
     return Done({"on_server": len(receipt.server_ids)}, lambda writer: writer.set_server_ids(receipt.server_ids))
 
 

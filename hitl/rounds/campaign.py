@@ -21,6 +21,7 @@ from hitl.policy import Policy
 from hitl.pool import Pool
 from hitl.report import rounds_table
 from hitl.report import write as write_report
+from hitl.rounds import qa_sheets
 from hitl.rounds.asking import ask, push
 from hitl.rounds.collect import in_hand, mirror, pull, unanswered
 from hitl.rounds.findings import examine
@@ -30,11 +31,14 @@ from hitl.rounds.pick import select
 from hitl.rounds.reconcile import reconcile
 from hitl.rounds.rescore import Rescored, rescore
 from hitl.rounds.round import Metrics, Round, Status
+from hitl.rounds.routing import checked
 from hitl.rounds.tell import history
 from hitl.rounds.walk import Done, Walk
 from hitl.sampling.plan import Plan
 from hitl.tasks import FormName
 from hitl.types import Comparison, Difference, Progress, Selection, silent
+from hitl.workforce.exposure import ExposureCap
+from hitl.workforce.routing import Route
 
 Step = Callable[[Walk, int], Done | None]
 
@@ -78,6 +82,8 @@ class Campaign:
         compute: Compute | None = None,
         form: FormName | None = None,
         challenges: Sequence[ChallengeSuite] = (),
+        routes: Sequence[Route] = (),
+        exposure: Sequence[ExposureCap] = (),
     ) -> None:
         if not name or any(mark in name for mark in "/\\\n"):
             raise ConfigError(f"campaign {name!r}: the name must be one line without slashes")
@@ -88,7 +94,9 @@ class Campaign:
         for suite in challenges:
             suite.check(policy, model.reads)
         suites = tuple(challenges)
-        self.walk = Walk(name, policy, pool, model, plan or Plan(), *edges, question=form, challenges=suites)
+        plan = plan or Plan()
+        told = (form, suites, checked(routes, policy, plan), tuple(exposure))
+        self.walk = Walk(name, policy, pool, model, plan, *edges, *told)
         self.clock = clock
 
     def run(self, *, wait: float | None = None) -> Status:
@@ -197,6 +205,11 @@ class Campaign:
         """Lay record and server side by side, and mend what differs; see `reconcile`."""
         with self._at_work():
             return reconcile(self.walk, mend=mend)
+
+    def ask_again(self, sample: str = "", *, actor: str, reason: str) -> tuple[int, int]:
+        """Ask seniors, blind, about decisions that were drawn; how many items, and how many are left."""
+        with self._at_work():
+            return qa_sheets.ask(self.walk, sample, actor=actor, reason=reason)
 
     @contextmanager
     def _at_work(self) -> Iterator[int]:

@@ -28,6 +28,10 @@ OUTCOMES = ("upheld", "partially_reversed", "reversed", "omitted")
 MUST = ("item", "decided_at", "action", "decider")
 MAY = ("category", "language", "model", "appealed_at", "appeal_decided_at", "outcome")
 _APPEAL = MAY[3:]
+WHO = ("by", "kind", "vendor", "team")
+"""Who or what decided (a pseudonym), of which kind, and for whom they work: for quality, not for the regulator."""
+
+_KNOWN = (*MUST, *MAY, *WHO)
 _KINDS = (".csv", ".tsv", ".jsonl", ".ndjson")
 _COLUMNS = ("row", "action", "decider", "outcome", "decided_at", "appealed_at", "appeal_decided_at")
 _SHOWN = 5
@@ -45,7 +49,7 @@ class DecisionLog:
     set_aside: tuple[Aside, ...]
     appeals_recorded: bool
     row: Ints  # in the file, from 0
-    words: Mapping[str, pa.ChunkedArray]  # item, category, language and model
+    words: Mapping[str, pa.ChunkedArray]  # item, category, language, model and those of `WHO`
     action: Ints  # codes of `ACTIONS`
     decider: Ints  # codes of `DECIDERS`
     outcome: Ints  # codes of `OUTCOMES`, -1 while there is none
@@ -63,7 +67,7 @@ class DecisionLog:
 
     @classmethod
     def load(cls, path: str | Path, categories: Sequence[str], now: Any) -> DecisionLog:
-        """Read a log, CSV or JSONL, with the columns of `MUST` and some of `MAY`; O(n) time and memory.
+        """Read a log, CSV or JSONL, with the columns of `MUST`, some of `MAY` and of `WHO`; O(n) time and memory.
 
         Times are ISO 8601, UTC where they have no zone. A row is set aside, and counted by its first fault, that names
         no item, a time that is none or lies after `now`, an action, decider, outcome or category that is not known
@@ -71,7 +75,7 @@ class DecisionLog:
         and column where the file is not such a log.
         """
         table = _read(Path(path))
-        words = {name: _words(table, name) for name in (*MUST, *MAY)}
+        words = {name: _words(table, name) for name in (*MUST, *MAY, *WHO)}
         when = {name: _times(words[name]) for name in ("decided_at", "appealed_at", "appeal_decided_at")}
         codes = {
             "action": codes_in(words["action"], ACTIONS),
@@ -86,7 +90,7 @@ class DecisionLog:
             set_aside=tuple(aside),
             appeals_recorded="appealed_at" in table.column_names,
             row=np.flatnonzero(good),
-            words={name: words[name].take(kept) for name in ("item", "category", "language", "model")},
+            words={name: words[name].take(kept) for name in ("item", "category", "language", "model", *WHO)},
             **{name: values[good] for name, values in {**codes, **when}.items()},
         )
 
@@ -110,18 +114,18 @@ def _read(path: Path) -> pa.Table:
     if path.suffix.lower() not in _KINDS:
         raise DataError(f"{path}: a log of decisions is a {', '.join(_KINDS[:-1])} or {_KINDS[-1]} file; convert it")
     try:
-        source = open_source(path, Columns(facets=(*MUST, *MAY)))
+        source = open_source(path, Columns(facets=_KNOWN))
     except PoolError as error:
         raise DataError(str(error)) from None
     names = source.schema.names
     doubled = [name for name in names if names.count(name) > 1]
-    unknown = [name for name in names if name not in (*MUST, *MAY)]
+    unknown = [name for name in names if name not in _KNOWN]
     missing = [name for name in MUST if name not in names]
     if doubled:
         raise DataError(f"{path}: the column {doubled[0][:60]!r} stands there twice; keep one of them")
     if unknown:
-        near = get_close_matches(unknown[0], [name for name in (*MUST, *MAY) if name not in names], n=1)
-        told = f"did you mean {near[0]!r}?" if near else f"leave it out; a log has {', '.join((*MUST, *MAY))}"
+        near = get_close_matches(unknown[0], [name for name in _KNOWN if name not in names], n=1)
+        told = f"did you mean {near[0]!r}?" if near else f"leave it out; a log has {', '.join(_KNOWN)}"
         raise DataError(f"{path}: the column {unknown[0][:60]!r} is not known; {told}")
     if missing:
         raise DataError(f"{path}: the column {missing[0]!r} is missing; a log has {', '.join(MUST)} at least")

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from hitl.rounds import (
+    agreement,
+    anchoring,
     calibrated,
     challenge,
     control,
     gaps,
     helped,
     prevalence,
+    quarantine,
+    signals,
     slices,
     thresholds,
     transparency,
@@ -31,6 +35,10 @@ FINDINGS: dict[str, Callable[[Measured], Any]] = {
     "challenge": challenge.challenge,
     "gaps": gaps.gaps,
     "trends": trends.trends,
+    "signals": signals.signalled,
+    "quarantine": quarantine.learned_without,
+    "anchoring": anchoring.anchored,
+    "agreement": agreement.agreed,
 }
 """By the name under which the record and `RoundRow.findings` hold it; None where there is nothing to tell."""
 

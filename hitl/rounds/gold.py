@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from hitl.errors import ConfigError
+from hitl.ledger import Ledger
 from hitl.policy import NONE, Policy
 from hitl.pool import Pool
 from hitl.sampling.candidates import Candidates
 from hitl.sampling.gold import exam_rows
 from hitl.sampling.uniforms import derive, draws
 from hitl.types import Bools, Floats, Ints
+from hitl.workforce.disputes import KINDS, fold, overturned
 
 Labels = tuple[str, ...]
 
@@ -64,6 +66,12 @@ class Gold:
         """Item id → its labels."""
         return dict(zip(self.pool.ids(self.positions), self.labels, strict=True)) if len(self) else {}
 
+    def corrected(self, ruled: Mapping[str, Labels]) -> Gold:
+        """The same items, with the labels that rulings gave to some: item id → labels. O(g) where any is among them."""
+        if not ruled.keys() & self.known.keys():
+            return self
+        return replace(self, labels=tuple(ruled.get(item, labels) for item, labels in self.known.items()))
+
     def exam(self, count: int, seed: int) -> Ints:
         """Positions of the exam's items; the same for the same seed."""
         return self.positions[exam_rows(self.labels, self.pool.keys[self.positions], count, seed)]
@@ -74,6 +82,22 @@ class Gold:
         keys = self.pool.keys[free_gold]
         places: Floats = draws(keys, derive(seed, "serve"))
         return Candidates(free_gold, keys, draws(keys, derive(seed, "gold")), strata[free_gold], places)
+
+
+def ruled(ledger: Ledger, policy: Policy, pool: Pool) -> dict[str, Labels]:
+    """Item id → the labels that a ruling gave it, read under a policy; one that people must judge anew is left out."""
+    found = overturned(fold(ledger.events(*KINDS)))
+    others = {ruling.policy_version for ruling in found.values()} - {policy.version}
+    texts = ledger.policies() if others else {}
+    old = {version: Policy.parse(texts[version], f"policy v{version}") for version in others}
+    codes, regions = pool.codes("region") if others else (np.zeros(0, dtype=np.int64), ())
+    read: dict[str, Labels | None] = {}
+    for item, ruling in found.items():
+        read[item] = ruling.labels
+        if ruling.policy_version in old and ruling.labels is not None:
+            region = regions[codes[pool.position_of([item])[0]]]
+            read[item] = policy.migrate(ruling.labels, region, old[ruling.policy_version])
+    return {item: labels for item, labels in read.items() if labels is not None}
 
 
 def _labels(cell: str, policy: Policy) -> Labels | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from hitl.history.transparency import ALL, UNKNOWN
 from hitl.labels.voices import is_answer, voices
-from hitl.metrics.operations import AWAY, median_estimate
+from hitl.metrics.ops import AWAY, median_estimate
 from hitl.rounds.in_force import Period, under
 from hitl.rounds.logged import Cell
 from hitl.rounds.people import pushed_at, seconds_between
@@ -42,7 +42,8 @@ def human_work(walk: Walk, period: Period) -> Iterator[tuple[Cell, list[Estimate
     senior was asked is not on record. O(tasks and answers of the round).
     """
     number = period.number
-    tasks = [t for t in walk.ledger.tasks(number) if t.queue != "exam" and t.item_id not in walk.gold.known]
+    gold = walk.gold.known
+    tasks = [t for t in walk.ledger.tasks(number) if t.queue != "exam" and t.item_id not in gold]
     if not tasks:
         return
     items = [task.item_id for task in tasks]

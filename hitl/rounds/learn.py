@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,8 @@ from hitl.labels.spans import settled_spans
 from hitl.metrics.prevalence import Drawn, pooled_prevalence
 from hitl.models import Fitted
 from hitl.policy import Policy
+from hitl.rounds.aid import aided
+from hitl.rounds.counted import answers, known
 from hitl.rounds.walk import Done, Walk
 from hitl.types import Annotation, Resolution, Spans, Targets, Task
 
@@ -33,21 +35,24 @@ def resolve(walk: Walk, number: int) -> Done:
     return Done(output, lambda writer: writer.add_resolutions(number, settled))
 
 
-def settle_now(walk: Walk) -> list[Resolution]:
-    """What all the answers so far amount to, item by item, read under the present policy."""
-    return _settle(walk)[0]
+def settle_now(walk: Walk, annotations: Sequence[Annotation] | None = None) -> list[Resolution]:
+    """What the answers so far that count, or these, amount to, item by item, read under the present policy."""
+    return _settle(walk, annotations)[0]
 
 
-def _settle(walk: Walk) -> tuple[list[Resolution], tuple[WorkerEstimate, ...]]:
+def _settle(
+    walk: Walk, annotations: Sequence[Annotation] | None = None
+) -> tuple[list[Resolution], tuple[WorkerEstimate, ...]]:
     """The resolution of every item asked, and what the answers under the present policy say of the people.
 
-    Gold reads as the pool says now; answers under earlier policies are settled by their own, and then read anew.
+    Gold reads as the pool and rulings say now; answers under earlier policies are settled by their own, and then read
+    anew. What was ruled on an item goes before whatever people say of it.
     """
-    annotations = walk.ledger.annotations()
+    annotations = answers(walk) if annotations is None else annotations
     by_version: dict[str, list[Task]] = defaultdict(list)
     for task in walk.ledger.tasks():
         by_version[task.policy_version].append(task)
-    texts, gold = walk.ledger.policies(), walk.gold.known
+    texts, gold, ruled = walk.ledger.policies(), walk.gold.known, walk.ruled
     settled: dict[str, Resolution] = {}
     workers: tuple[WorkerEstimate, ...] = ()
     for version, tasks in by_version.items():
@@ -60,16 +65,12 @@ def _settle(walk: Walk) -> tuple[list[Resolution], tuple[WorkerEstimate, ...]]:
             resolver=walk.plan.resolver,
             min_confidence=walk.plan.min_confidence,
             gold=gold if now else NO_GOLD,
+            aided=aided(walk),
         )
         regions = {task.item_id: task.region for task in tasks}
         settled |= {r.item_id: _under(walk.policy, policy, r, regions[r.item_id]) for r in settlement.resolutions}
         workers = settlement.workers if now else workers
-    return [_known(resolution, gold) for resolution in settled.values()], workers
-
-
-def _known(resolution: Resolution, gold: Mapping[str, tuple[str, ...]]) -> Resolution:
-    labels = gold.get(resolution.item_id)
-    return resolution if labels is None else replace(resolution, labels=labels, confidence=1.0, method="gold")
+    return [known(known(one, ruled, "ruling"), gold, "gold") for one in settled.values()], workers
 
 
 def _worker(estimate: WorkerEstimate) -> dict[str, Any]:
@@ -111,7 +112,7 @@ def _spans(walk: Walk, settled: Sequence[Resolution]) -> Spans:
     """Where in their videos people marked what was settled."""
     items = {task.key: task.item_id for task in walk.ledger.tasks() if task.queue != "exam"}
     said: dict[str, list[Annotation]] = defaultdict(list)
-    for annotation in walk.ledger.annotations():
+    for annotation in answers(walk):
         if annotation.task_key in items:
             said[items[annotation.task_key]].append(annotation)
     return settled_spans(said, settled, walk.policy.names)

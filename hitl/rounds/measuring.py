@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from hitl.history import ComparisonRow, comparison_row, estimate_row
-from hitl.labels.settle import answer_table
 from hitl.ledger import Writer
-from hitl.metrics.agreement import krippendorff_alpha
 from hitl.metrics.assisted import Believed, assisted
 from hitl.metrics.compare import compare
 from hitl.metrics.quality import confusion
 from hitl.metrics.quality import measure as measure_quality
 from hitl.models import Fitted
+from hitl.rounds.agreement import round_alpha
 from hitl.rounds.judged import Judged, Measured
 from hitl.rounds.stopping import audited_cost, steadiness
 from hitl.rounds.walk import Done, Walk
@@ -29,7 +28,7 @@ def measure(walk: Walk, number: int) -> Done:
     at, rng = Measured.of(walk, number), walk.rng(number, "measure")
     on_benchmark = measure_quality(at.benchmark.sample, rng) if at.benchmark else ()
     on_audit = with_assistance(at, measure_quality(at.audit.sample, rng)) if at.audit else ()
-    alpha = agreement(walk, number, rng)
+    alpha = round_alpha(walk, number, rng)
     at.new.with_card({"benchmark": [estimate_row(estimate) for estimate in on_benchmark]}).save(
         walk.folder / f"models/{at.new.model_id}"
     )
@@ -69,14 +68,3 @@ def _since_seed(at: Measured, rng: np.random.Generator) -> ComparisonRow | None:
 def _against(new: Judged | None, before: Judged | None, rng: np.random.Generator) -> ComparisonRow | None:
     """The new model's benchmark against an older model on the same items."""
     return comparison_row(compare(new.sample, before.sample, rng)) if new and before else None
-
-
-def agreement(walk: Walk, number: int, rng: np.random.Generator) -> Estimate:
-    """Krippendorff's alpha of the round's answers; unsure and skipped ones are missing data.
-
-    Gold is left out, where people were to show that they know what is right, and what was asked in other queues.
-    """
-    version, gold = walk.policy.version, walk.gold.known
-    asked = [task for task in walk.ledger.tasks(number) if task.policy_version == version and not task.queue]
-    tasks = [task for task in asked if task.item_id not in gold]
-    return krippendorff_alpha(answer_table(walk.ledger.annotations(number), tasks, walk.policy), rng)

@@ -10,21 +10,30 @@ from hitl.history import PersonRow, read_estimate
 from hitl.labels.settle import rulings
 from hitl.labels.voices import out_of, voices
 from hitl.metrics.people import Work, records
+from hitl.rounds.counted import aside
+from hitl.rounds.learn import settle_now
 from hitl.rounds.walk import Walk
 from hitl.types import Annotation, Estimate, Resolution, Task
 
 
 def people(walk: Walk, annotations: Sequence[Annotation]) -> list[PersonRow]:
-    """A row a person, from all the annotations at their last revisions. O(annotations + tasks)."""
+    """A row a person, from all the annotations at their last revisions. O(annotations + tasks).
+
+    What is set aside stays in the record of whoever gave it; it sides with nobody, and nobody is held against it.
+    """
     tasks = walk.ledger.tasks()
     heard = voices(annotations)
     present = [task for task in tasks if task.policy_version == walk.policy.version]
-    ruled = rulings(heard, present, walk.policy)
-    judging = _Judging(walk.gold.known, _settled(walk), {item: _labels(one) for item, one in ruled.items()})
+    gone, known = aside(walk, annotations), walk.ruled
+    counted = heard if not gone else voices(one for one in annotations if one.id not in gone)
+    seniors = {item: _labels(one) for item, one in rulings(counted, present, walk.policy).items()}
+    ruled = seniors | {item: frozenset(labels) for item, labels in known.items() if item in seniors}
+    settled = {one.item_id: one for one in settle_now(walk)} if gone or known else _settled(walk)
+    judging = _Judging(walk.gold.known, settled, ruled, gone)
     pushed = pushed_at(walk)
     return records(
         (
-            _work(task, one, seconds_between(pushed.get(task.round, ""), one.submitted), judged)
+            _work(task, one, seconds_between(pushed.get(task.round, ""), one.submitted), judged, one.id in gone)
             for task in tasks
             for one, judged in judging.of(task, heard.get(task.key, ()), task.policy_version == walk.policy.version)
         ),
@@ -46,17 +55,21 @@ class _Judged:
 
 @dataclass(frozen=True)
 class _Judging:
-    """What answers are held against, by item: known labels, resolutions, and seniors' rulings (None: no label)."""
+    """What answers are held against, by item: known labels, resolutions, and seniors' rulings (None: no label).
+
+    `gone` are ids of annotations that are set aside.
+    """
 
     gold: Mapping[str, tuple[str, ...]]
     settled: Mapping[str, Resolution]
     ruled: Mapping[str, Labels | None]
+    gone: frozenset[str]
 
     def of(self, task: Task, said: Sequence[Annotation], current: bool) -> Iterator[tuple[Annotation, _Judged]]:
         """Each voice on a task, judged; what was asked under an earlier policy is counted and not judged."""
-        together = sum(_labels(one) is not None for one in said) > 1
+        together = sum(_labels(one) is not None for one in said if one.id not in self.gone) > 1
         for one in said:
-            yield one, self._judged(task, one, together) if current else _Judged()
+            yield one, self._judged(task, one, together and one.id not in self.gone) if current else _Judged()
 
     def _judged(self, task: Task, one: Annotation, together: bool) -> _Judged:
         labels, known = _labels(one), self.gold.get(task.item_id)
@@ -73,7 +86,7 @@ class _Judging:
         )
 
 
-def _work(task: Task, one: Annotation, waited: float | None, judged: _Judged) -> Work:
+def _work(task: Task, one: Annotation, waited: float | None, judged: _Judged, gone: bool) -> Work:
     return Work(
         worker=one.worker,
         queue=task.queue,
@@ -81,6 +94,7 @@ def _work(task: Task, one: Annotation, waited: float | None, judged: _Judged) ->
         seconds=one.seconds,
         waited=None if task.queue else waited,
         language=str(task.data.get("language", "")),
+        aside=gone,
         gold=judged.gold,
         sided=judged.sided,
         overruled=judged.overruled,

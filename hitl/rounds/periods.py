@@ -11,6 +11,7 @@ import numpy as np
 from hitl.labels.voices import disagree, is_answer, voices
 from hitl.metrics.prevalence import Drawn
 from hitl.pool.keys import as_array
+from hitl.rounds.counted import answers
 from hitl.rounds.walk import Walk
 from hitl.sampling.fold import fold
 from hitl.sampling.uniforms import draws
@@ -162,10 +163,10 @@ def _turn(pick: Pick) -> int:
 
 def judged_twice(walk: Walk, number: int) -> Iterator[tuple[str, bool, bool]]:
     """Each item that two people or more judged: its id, whether they all agreed, and whether this round asked."""
-    spoken = voices(walk.ledger.annotations())
+    spoken, gold = voices(answers(walk)), walk.gold.known
     for task in walk.ledger.tasks():
         if task.queue or task.policy_version != walk.policy.version or task.round > number:
             continue
         heard = [one for one in spoken.get(task.key, ()) if is_answer(one)]
-        if len(heard) > 1 and task.item_id not in walk.gold.known:
+        if len(heard) > 1 and task.item_id not in gold:
             yield task.item_id, not disagree(heard), task.round == number

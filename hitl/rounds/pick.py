@@ -25,7 +25,7 @@ from hitl.sampling.seed import SeedPool, seed_select
 from hitl.sampling.select import Before, Reading
 from hitl.sampling.select import select as choose
 from hitl.sampling.view import Viewer
-from hitl.types import Bools, Embeddings, Ints, Known, Pick, Resolution, Selection
+from hitl.types import SETTLING, Bools, Embeddings, Ints, Known, Pick, Resolution, Selection
 
 BATCH = 65_536
 
@@ -110,7 +110,7 @@ def _active(walk: Walk, number: int, fitted: Fitted) -> Selection:
 def _again(walk: Walk, number: int, fitted: Fitted, learned: Sequence[Resolution]) -> list[Pick]:
     """Second opinions on what is settled under the present policy, by the plan's share."""
     count = walk.plan.counts()["relabel"]
-    final = ("gold", "review")
+    final = ("gold", *SETTLING)
     current = [r for r in learned if r.policy_version == walk.policy.version and r.method not in final] if count else []
     if not current:
         return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from hitl.rounds.collect import everything, mirror
+from hitl.rounds.showing import as_served
 from hitl.rounds.walk import Walk
 from hitl.types import Difference
 
@@ -28,7 +29,7 @@ def reconcile(walk: Walk, *, mend: bool = True) -> tuple[Difference, ...]:
         for task in present
         if task.key in lost
     ]
-    there = walk.connector.reconcile([task for task in present if task.key not in lost], mend=mend)
+    there = walk.connector.reconcile(as_served(walk, [t for t in present if t.key not in lost]), mend=mend)
     if any(one.kind == "settings" and one.mended for one in there):
         # What we put back ourselves is nobody's tampering.
         set_up = walk.connector.finish().settings

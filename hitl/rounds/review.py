@@ -1,4 +1,4 @@
-"""Review: what people could not settle goes to seniors, in a queue of its own, the costliest first."""
+"""Review: what people could not settle goes to seniors or lawyers, in a queue of its own, the costliest first."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import numpy as np
 
 from hitl.labels.voices import is_answer, out_of
 from hitl.policy import Policy
-from hitl.rounds.intents import send_intents
 from hitl.rounds.walk import Walk
 from hitl.tasks.task import Asking, make_tasks
-from hitl.types import Annotation, Floats, Pick, Resolution, Task
+from hitl.types import Annotation, Bools, Floats, Pick, Queue, Task
 
 LONGEST_NOTE = 300
 """Characters of a note that a senior is shown."""
@@ -21,42 +20,25 @@ LONGEST_NOTE = 300
 Heard = Mapping[str, Sequence[Annotation]]
 """Task key → what each person says of it now."""
 
+Said = Sequence[Sequence[Annotation]]
+"""What was said of each of some tasks, in their order."""
 
-def send_to_review(
-    walk: Walk, number: int, tasks: Sequence[Task], settled: Mapping[str, Resolution], heard: Heard
-) -> bool:
-    """Ask seniors about those of the tasks that are still open, or escalated by somebody; whether there are any.
 
-    `settled` are the resolutions by item. What is asked is on record before it is pushed: a run that is killed in
-    between goes on with the same tasks.
-    """
-    wanting = [
-        task
-        for task in tasks
-        if settled[task.item_id].labels is None or any(out_of(one) == "escalate" for one in heard.get(task.key, ()))
+def review_tasks(
+    walk: Walk, number: int, queue: Queue, tasks: Sequence[Task], said: Said, priorities: Floats
+) -> tuple[Task, ...]:
+    """The same items as questions to one person each in a queue, with what others said unless the plan hides it."""
+    at = np.array([task.position for task in tasks], dtype=np.int64)
+    picks = [
+        Pick(task.position, task.item_id, queue, priority)
+        for task, priority in zip(tasks, priorities.tolist(), strict=True)
     ]
-    if not wanting:
-        return False
-    asked = review_tasks(walk, number, wanting, heard)
-    with walk.ledger.transaction() as writer:
-        writer.add_tasks(asked)
-        writer.intend("push", {task.key: number for task in asked})
-    send_intents(walk)
-    return True
-
-
-def review_tasks(walk: Walk, number: int, tasks: Sequence[Task], heard: Heard) -> tuple[Task, ...]:
-    """The same items as questions to one senior each, with what others said unless the plan hides it."""
-    said = [heard.get(task.key, ()) for task in tasks]
-    at = np.array([task.position for task in tasks])
-    served = _stakes(walk, tasks, said).tolist()
-    picks = [Pick(task.position, task.item_id, "review", score) for task, score in zip(tasks, served, strict=True)]
     rows = [
         {**row, "opinions": "" if walk.plan.review_blind else opinions(one, walk.policy)}
         for row, one in zip(walk.pool.rows(at).to_pylist(), said, strict=True)
     ]
-    form, model = replace(walk.form, queue="review"), walk.model_before(number)
-    asking = Asking(campaign=walk.campaign, round=number, form=form, model_id=model, queue="review")
+    form, model = replace(walk.form, queue=queue), walk.model_before(number)
+    asking = Asking(campaign=walk.campaign, round=number, form=form, model_id=model, queue=queue)
     return make_tasks(asking, picks, rows, [task.predicted for task in tasks])
 
 
@@ -85,24 +67,39 @@ def _stance(annotation: Annotation, policy: Policy) -> str:
     return told[:1].upper() + told[1:]
 
 
-def _stakes(walk: Walk, tasks: Sequence[Task], said: Sequence[Sequence[Annotation]]) -> Floats:
-    """Severity × reach of each task, on the scale of the pool's mean reach and the policy's mean severity, in [0, 1).
+def named(walk: Walk, said: Said) -> Bools:
+    """(n, k) which labels somebody named of each of some tasks."""
+    names = walk.policy.names
+    found = [{label for one in heard if one.answer is not None for label in one.answer.labels} for heard in said]
+    return np.array([[name in mine for name in names] for mine in found], dtype=np.bool_).reshape(len(said), len(names))
 
-    The severity is the worst that anybody named; where nobody named any, what the model expects, or the policy's mean.
+
+def severities(walk: Walk, tasks: Sequence[Task], said: Said) -> Floats:
+    """(n,) how severe each item is in its region: the worst that anybody named.
+
+    Where nobody named any that violates, what the model expects; without a model, the policy's mean.
     """
-    policy, (codes, regions) = walk.policy, walk.regions
-    severity = policy.costs(regions).severity
-    positions = np.array([task.position for task in tasks])
-    named = np.array([[float(name in _named(heard)) for name in policy.names] for heard in said])
-    rows = severity[codes[positions]]
-    expected = np.array([[task.predicted.get(name, 0.0) for name in policy.names] for task in tasks])
-    mean = float(severity[:, policy.violating].mean()) or 1.0
+    rows, mean = _by_label(walk, tasks)
+    mine = named(walk, said) * rows
+    expected = np.array([[task.predicted.get(name, 0.0) for name in walk.policy.names] for task in tasks])
+    expected = expected.reshape(rows.shape)
     guess = np.where(expected.any(axis=1), (expected * rows).sum(axis=1), mean)
-    worst = np.where((named * rows).any(axis=1), (named * rows).max(axis=1), guess)
-    stake = worst / mean * walk.pool.reach[positions] / (float(walk.pool.reach.mean()) or 1.0)
-    stakes: Floats = stake / (1 + stake)
-    return stakes
+    worst: Floats = np.where(mine.any(axis=1), mine.max(axis=1), guess)
+    return worst
 
 
-def _named(heard: Sequence[Annotation]) -> set[str]:
-    return {label for one in heard if one.answer is not None for label in one.answer.labels}
+def stakes(walk: Walk, tasks: Sequence[Task], severity: Floats) -> Floats:
+    """(n,) severity × reach on the scale of the policy's mean severity and the pool's mean reach, in [0, 1)."""
+    _, mean = _by_label(walk, tasks)
+    reach = walk.pool.reach[np.array([task.position for task in tasks], dtype=np.int64)]
+    stake = severity / mean * reach / (float(walk.pool.reach.mean()) or 1.0)
+    found: Floats = stake / (1 + stake)
+    return found
+
+
+def _by_label(walk: Walk, tasks: Sequence[Task]) -> tuple[Floats, float]:
+    """Severity by task and label (n, k), and the mean of the labels that violate."""
+    codes, regions = walk.regions
+    severity = walk.policy.costs(regions).severity
+    rows: Floats = severity[codes[np.array([task.position for task in tasks], dtype=np.int64)]]
+    return rows, float(severity[:, walk.policy.violating].mean()) or 1.0

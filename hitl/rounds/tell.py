@@ -12,15 +12,20 @@ import numpy as np
 import hitl
 from hitl.history import Findings, History, LabelRow, PickRow, RoundRow, YieldRow, estimate_row, read_estimate
 from hitl.labels.voices import is_answer, latest
-from hitl.metrics.operations import operations
+from hitl.metrics.ops import operations
 from hitl.metrics.tampering import KINDS, tampering
 from hitl.rounds.brief import brief
 from hitl.rounds.collect import unanswered
+from hitl.rounds.ops import ops
 from hitl.rounds.people import people
+from hitl.rounds.qa import qa
 from hitl.rounds.round import Status
+from hitl.rounds.routed import routing
+from hitl.rounds.rulings import rulings
 from hitl.rounds.stopping import left_over, stopping
 from hitl.rounds.tabs import FAILED
 from hitl.rounds.walk import UNREADABLE, Walk
+from hitl.rounds.workforce import states
 from hitl.sampling.why import explain
 from hitl.types import Annotation, Pick, Resolution
 
@@ -41,7 +46,8 @@ def history(walk: Walk, status: Status, now: str, *, whole: bool = True) -> Hist
     begun = [row["round"] for row in walk.ledger.rounds()]
     rounds = [] if whole else brief(walk)[:-1]
     rounds += [_round(walk, number) for number in begun[len(rounds) :]]
-    return History(
+    said = walk.ledger.annotations() if whole else []
+    told = History(
         campaign=walk.campaign,
         hitl_version=hitl.__version__,
         generated=now,
@@ -69,10 +75,17 @@ def history(walk: Walk, status: Status, now: str, *, whole: bool = True) -> Hist
         connector={"kind": walk.connector.kind, "url": walk.ledger.project},
         headline=HEADLINE,
         rounds=rounds,
-        people=people(walk, walk.ledger.annotations()) if whole else [],
+        people=people(walk, said) if whole else [],
         tampering=tampering(walk.ledger.events(*KINDS)) if whole else [],
+        ops=ops(walk, said, now) if whole else None,
+        qa=qa(walk, now) if whole else None,
         stopping=stopping(rounds if whole else [], HEADLINE, plan.get("target"), walk.rng(len(rounds), "stopping")),
     )
+    if whole:
+        told["rulings"] = rulings(walk, now)
+        reads = {name: one.languages for name, one in states(walk.ledger).items() if one.languages}
+        told["routing"] = routing(walk, now, reads)
+    return told
 
 
 def _next_steps(walk: Walk, status: Status, rounds: Sequence[RoundRow]) -> list[str]:

@@ -24,12 +24,14 @@ from hitl.models import Features, Fitted, Model, load_model
 from hitl.policy import Policy
 from hitl.pool import Pool
 from hitl.rounds.alike import Alike
-from hitl.rounds.gold import Gold
+from hitl.rounds.gold import Gold, ruled
 from hitl.sampling.plan import Plan
 from hitl.sampling.uniforms import draws
 from hitl.sampling.view import join_strata
 from hitl.tasks.form import Form, FormName, usual
 from hitl.types import Bools, Embeddings, Floats, Ints, Progress, Resolution
+from hitl.workforce.exposure import ExposureCap
+from hitl.workforce.routing import Route, default_routes
 
 UNREADABLE = "unreadable.jsonl"
 """In the campaign's folder: items that the model could not read or people could not be shown, and why."""
@@ -61,6 +63,10 @@ class Walk:
     """The form by its name; the one that goes with the content when left out."""
     challenges: tuple[ChallengeSuite, ...] = ()
     """The suites that every round's model is run on."""
+    rules: tuple[Route, ...] = ()
+    """The campaign's own rules, by which judged items go on; the plan's two switches stand for some without any."""
+    caps: tuple[ExposureCap, ...] = ()
+    """How much severe content a person is dealt in a day."""
 
     @cached_property
     def form(self) -> Form:
@@ -74,20 +80,35 @@ class Walk:
         modality = modalities[0] or "text"
         return Form(policy=self.policy, modality=cast(Any, modality), name=self.question or usual(modality))
 
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """By which rules judged items go on."""
+        return self.rules or default_routes(third_opinion=self.plan.third_opinion, review=self.plan.review)
+
     @cached_property
     def features(self) -> Features:
         """The pool as the model reads it: computed once, cached on disk."""
         return self.model.features(self.pool, self.folder / "cache", self.progress)
 
     @cached_property
-    def gold(self) -> Gold:
-        """The items whose label is known beforehand."""
+    def gold_given(self) -> Gold:
+        """The items whose label is known beforehand, as the pool has them."""
         return Gold.of(self.pool, self.plan.gold_column, self.policy)
+
+    @property
+    def gold(self) -> Gold:
+        """The same, as rulings have corrected their labels by now; read from the record each time."""
+        return self.gold_given.corrected(self.ruled) if len(self.gold_given) else self.gold_given
+
+    @property
+    def ruled(self) -> dict[str, tuple[str, ...]]:
+        """Item id → the labels that a ruling gave it, read under the present policy."""
+        return ruled(self.ledger, self.policy, self.pool)
 
     @cached_property
     def exam(self) -> Ints:
-        """Where the items of the onboarding exam stand; the same in every round."""
-        return self.gold.exam(self.plan.exam, self.seed(0, "exam"))
+        """Where the items of the onboarding exam stand; the same in every round, whatever is ruled."""
+        return self.gold_given.exam(self.plan.exam, self.seed(0, "exam"))
 
     def broken(self) -> dict[str, str]:
         """Item id → why people could not be shown it, in all rounds so far."""
@@ -234,12 +255,17 @@ class Walk:
 
     def config(self) -> dict[str, Any]:
         """What a round was run with, as JSON."""
+        people = {
+            "routes": [rule.model_dump(mode="json", exclude_defaults=True) for rule in self.rules],
+            "exposure": [cap.model_dump(mode="json") for cap in self.caps],
+        }
         return {
             "plan": self.plan.model_dump(mode="json"),
             "model": {"kind": self.model.kind, **self.model.options()},
             "policy": {"name": self.policy.name, "version": self.policy.version},
             "pool": {"fingerprint": self.pool.fingerprint, "items": len(self.pool)},
             "connector": self.connector.kind,
+            **{name: told for name, told in people.items() if told},
         }
 
     def config_hash(self) -> str:

@@ -160,12 +160,18 @@ class Plan(BaseModel):
     """Integer column: an item is in play from the round with this number on, to replay a stream."""
     show_predictions: bool = False
     """Whether reviewers see the model's answer (it anchors them)."""
-    resolver: Literal["majority", "dawid_skene"] = "dawid_skene"
+    hide_predictions: Share = 0.0
+    """Share of the tasks that keep it back, by chance, so that the report can tell how far it pulls answers."""
+    resolver: Literal[
+        "majority", "weighted_majority", "dawid_skene", "one_coin", "median", "ordinal", "with_model"
+    ] = "dawid_skene"
     """How answers on one item become a label."""
     min_confidence: Share = 0.5
     """A resolution below this stays unresolved."""
     cost_per_hour: Positive | None = None
     """What an hour of people's work costs, for the report."""
+    sla_hours: Positive | None = None
+    """Hours within which a task is to have its answers, for the report."""
     seed: Annotated[int, Field(ge=0)] = 0
     """All chance in the campaign comes from it."""
 
@@ -182,6 +188,8 @@ class Plan(BaseModel):
             )
         if sum(self.quotas.values()) > 1 + 1e-9:
             raise ValueError("quotas take more than the whole of the arms' picks")
+        if self.hide_predictions and not self.show_predictions:
+            raise ValueError("hide_predictions keeps some of what is shown back; set show_predictions, or leave it out")
         if (self.gold or self.exam) and self.gold_column is None:
             raise ValueError("gold and exam need gold_column, the column that holds the known labels")
         if not any(arm.weight for arm in self.arms.values()):

@@ -14,6 +14,7 @@ import pyarrow as pa
 from hitl.errors import HitlError, MediaError, ModelError
 from hitl.media import FrameSampling, MediaFolder
 from hitl.models import Fitted, load_model
+from hitl.rounds.showing import Showing
 from hitl.rounds.walk import Walk
 from hitl.tasks import prediction, served_by
 from hitl.types import Proba
@@ -45,6 +46,7 @@ class _Asked:
 
     item_id: str
     priority: float
+    kept_back: bool  # its page is to show no prediction
 
 
 class Opinions:
@@ -108,7 +110,8 @@ class Opinions:
         labels = newest.fitted.labels if newest else ()
         version = served_by(newest.fitted.model_id if newest else "", self._walk.policy.version)
         for row, task in zip(proba, known, strict=True):
-            predicted = {} if row is None else dict(zip(labels, row.tolist(), strict=True))
+            told = None if task and task.kept_back else row
+            predicted = {} if told is None else dict(zip(labels, told.tolist(), strict=True))
             yield {
                 "result": prediction(self._walk.form, predicted),
                 # The server serves the lowest score first.
@@ -159,7 +162,11 @@ class Opinions:
     def _known(self, keys: Sequence[str]) -> list[_Asked | None]:
         """The campaign's tasks by their keys, None for a key that is not one; read anew now and then. O(tasks)."""
         if time.monotonic() - self._read_at > FRESH_SECONDS:
-            self._tasks = {task.key: _Asked(task.item_id, task.priority) for task in self._walk.ledger.tasks()}
+            showing = Showing.of(self._walk)
+            self._tasks = {
+                task.key: _Asked(task.item_id, task.priority, showing.keeps_back(task))
+                for task in self._walk.ledger.tasks()
+            }
             self._read_at = time.monotonic()
         return [self._tasks.get(key) for key in keys]
 

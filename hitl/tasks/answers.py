@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hitl.errors import AnswerError
-from hitl.policy import NONE, OUTS
+from hitl.policy import NONE, OUTS, Policy
 from hitl.tasks.form import CONTENT, FRAME_RATE, LABEL, NOTE, REMARK, WHERE, Form
 from hitl.types import Answer, Span
 
@@ -67,17 +67,23 @@ def encode(form: Form, answer: Answer) -> list[dict[str, Any]]:
     return results
 
 
-def prediction(form: Form, predicted: Mapping[str, float]) -> list[dict[str, Any]]:
-    """The model's opinion as a result list: the likeliest label, or all from one half in a multi-label policy.
+def suggestion(policy: Policy, predicted: Mapping[str, float]) -> tuple[str, ...] | None:
+    """The labels that the model would have: the likeliest, or all from one half in a multi-label policy.
 
-    Without a model (`predicted` empty) the list is empty, which Label Studio takes.
+    None without a model (`predicted` empty).
     """
-    known = {name: predicted[name] for name in form.policy.names if name in predicted}
+    known = {name: predicted[name] for name in policy.names if name in predicted}
     if not known:
-        return []
-    likely = [name for name, p in known.items() if p >= 0.5] if form.policy.multi_label else []
-    best = [NONE] if form.policy.multi_label else [max(known, key=known.__getitem__)]
-    return [_result(LABEL, "choices", {"choices": likely or best})]
+        return None
+    if policy.multi_label:
+        return tuple(name for name, p in known.items() if p >= 0.5)
+    return (max(known, key=known.__getitem__),)
+
+
+def prediction(form: Form, predicted: Mapping[str, float]) -> list[dict[str, Any]]:
+    """The model's `suggestion` as a result list; without a model it is empty, which Label Studio takes."""
+    labels = suggestion(form.policy, predicted)
+    return [] if labels is None else [_result(LABEL, "choices", {"choices": [*labels] or [NONE]})]
 
 
 def _answer(form: Form, filled: _Filled) -> Answer:

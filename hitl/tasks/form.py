@@ -42,9 +42,9 @@ def usual(modality: str) -> FormName:
 class Form:
     """One question to people, pinned to a version of a policy; each label is one of the answers.
 
-    `blur` hides pictures and videos until the reviewer wants to see them. A form of the queue `review` also shows what
-    people said before. Raises `PolicyError` when the policy does not fit the form or a label's name cannot stand on
-    the page, `ConfigError` when the form does not fit the content.
+    `blur` hides pictures and videos until the reviewer wants to see them. A form of a queue that settles items also
+    shows what people said before. Raises `PolicyError` when the policy does not fit the form or a label's name cannot
+    stand on the page, `ConfigError` when the form does not fit the content.
     """
 
     policy: Policy

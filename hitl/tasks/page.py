@@ -9,6 +9,7 @@ from hitl.policy import NONE, OUTS, Criterion
 from hitl.tasks.form import CONTENT, FRAME_RATE, LABEL, NOTE, REMARK, SHOWN, WHERE, Form, Modality
 from hitl.tasks.style import STYLE
 from hitl.tasks.wording import NONE_TITLE, OUT_TITLES, attribute, hint, plain, short, title
+from hitl.types import SETTLING
 
 _KEYS = "123456789qwrtasdfgzxcbyiopjklm"
 """One key for each label, then for each rating; `0`, `u`, `e` and `n` are taken, and `h` and `v` are the picture
@@ -72,7 +73,7 @@ def render(form: Form) -> str:
     {_stretches(form)}<View className="hitl-guidance"><Header size="6" value="$guidance"/></View>
   </View>
   <View className="hitl-answer">
-    {_OPINIONS if form.queue == "review" else ""}{choices}{_ratings(form, keys)}{_notes(form)}
+    {_OPINIONS if form.queue in SETTLING else ""}{choices}{_ratings(form, keys)}{_notes(form)}
   </View>
 </View>"""
 

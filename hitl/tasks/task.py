@@ -14,7 +14,7 @@ from hitl.errors import DataError
 from hitl.tasks.content import readable, shown
 from hitl.tasks.form import Form
 from hitl.tasks.wording import guidance
-from hitl.types import Pick, Queue, Task
+from hitl.types import SETTLING, Pick, Queue, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +63,9 @@ def make_tasks(
     """Render picks as tasks, in their order.
 
     `rows` are the picked rows of the pool (`text` or `media`, `region`, `language`; of a video `moments`, and in the
-    queue `review` `opinions`, too), `predicted` label → probability and `people` how many are asked, each aligned with
-    `picks` or left out. Raises `DataError` when they do not align, an item has nothing to show or is no conversation or
-    pair where it should be, or a score is no number. O(picks).
+    queues of `SETTLING` `opinions`, too), `predicted` label → probability and `people` how many are asked, each aligned
+    with `picks` or left out. Raises `DataError` when they do not align, an item has nothing to show or is no
+    conversation or pair where it should be, or a score is no number. O(picks).
     """
     for name, column in (("rows", rows), ("predicted", predicted), ("people", people)):
         if len(column) != len(picks) and (name == "rows" or len(column)):
@@ -99,7 +99,7 @@ def _task(
     }
     if form.modality == "video":
         data["moments"] = readable(str(row.get("moments") or ""))
-    if asking.queue == "review":
+    if asking.queue in SETTLING:
         data["opinions"] = readable(str(row.get("opinions") or ""))
     return Task(
         key=key,

@@ -24,6 +24,7 @@ from hitl.types.machine import (
     silent,
 )
 from hitl.types.people import (
+    SETTLING,
     Annotation,
     Answer,
     Arm,
@@ -39,14 +40,17 @@ from hitl.types.people import (
     Tab,
     Task,
 )
+from hitl.types.workforce import Described, Move, Status, Worker, WorkerEvent
 
 __all__ = [
     "READABLE",
+    "SETTLING",
     "Annotation",
     "Answer",
     "Arm",
     "Bools",
     "Comparison",
+    "Described",
     "Difference",
     "Embeddings",
     "Estimate",
@@ -55,6 +59,7 @@ __all__ = [
     "Ints",
     "Keys",
     "Known",
+    "Move",
     "Pick",
     "PoolView",
     "Predictions",
@@ -68,10 +73,13 @@ __all__ = [
     "Selection",
     "Span",
     "Spans",
+    "Status",
     "Tab",
     "Targets",
     "Task",
     "Unreadable",
     "Verdict",
+    "Worker",
+    "WorkerEvent",
     "silent",
 ]

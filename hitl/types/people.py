@@ -13,8 +13,11 @@ Arm = str
 `relabel` and the arms that a plan names are not."""
 
 
-Queue = Literal["", "exam", "review"]
-"""Where a task is served: the campaign's own queue, its onboarding exam, or the seniors who review."""
+Queue = Literal["", "exam", "review", "legal"]
+"""Where a task is served: the campaign's own queue, its onboarding exam, the seniors who review, or the lawyers."""
+
+SETTLING: tuple[Queue, ...] = ("review", "legal")
+"""Queues whose word settles an item, each above those before it; they are shown what was said before."""
 
 
 @dataclass(frozen=True)

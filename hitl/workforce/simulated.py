@@ -29,14 +29,18 @@ FOREIGN_SHARE = 0.4
 HABIT_SHARE = 0.85
 """How often a careless person gives the usual answer without looking."""
 
+Habit = Literal["", "random", "adversarial", "drifting"]
+"""How somebody works badly: guessing evenly, never right on purpose, or guessing from the first active round on."""
+
 
 @dataclass(frozen=True)
 class Reviewer:
     """One simulated person.
 
     `accuracy` is the probability of judging a violating item rightly, `seconds` the median time on an item,
-    `languages` what they read (empty: all). Raises `ConfigError` for rates outside [0, 1] or a time that is not
-    positive.
+    `languages` what they read (empty: all). Some are planted to be found: by a `habit`; `careless` ones, who nearly
+    always give the usual answer; and those who answer as the person would whom they `follow`, given the same accuracy.
+    Raises `ConfigError` for rates outside [0, 1] or a time that is not positive.
 
     >>> Reviewer("mira", accuracy=0.9, seconds=8, languages=("en",)).reads("de")
     False
@@ -49,6 +53,8 @@ class Reviewer:
     skip_rate: float = 0.01
     unsure_rate: float = 0.02
     careless: bool = False
+    habit: Habit = ""
+    follow: str = ""
 
     def __post_init__(self) -> None:
         rates = {"accuracy": self.accuracy, "skip_rate": self.skip_rate, "unsure_rate": self.unsure_rate}
@@ -59,6 +65,11 @@ class Reviewer:
             )
         if not self.seconds > 0:
             raise ConfigError(f"reviewer {self.name}: seconds must be above 0, not {self.seconds:g}")
+
+    @property
+    def voice(self) -> str:
+        """Whose answers they give: all chance in them comes from this name."""
+        return self.follow or self.name
 
     def reads(self, language: str) -> bool:
         """Whether this person reads the language; everybody reads one that is not known ("")."""
@@ -102,9 +113,15 @@ def assign(task_key: str, language: str, reviewers: Sequence[Reviewer], people: 
 
 
 def respond(
-    reviewer: Reviewer, task_key: str, truth: tuple[str, ...], policy: Policy, seed: int, language: str = ""
+    reviewer: Reviewer,
+    task_key: str,
+    truth: tuple[str, ...],
+    policy: Policy,
+    seed: int,
+    language: str = "",
+    when: int = 0,
 ) -> Response:
-    """What the reviewer answers to a task whose right answer is `truth`; a pure function of its arguments.
+    """What the reviewer answers, in round `when`, to a task whose right answer is `truth`; a pure function.
 
     Violating content is overlooked more often than harmless content is accused, and what is confused lies near in the
     policy's order. A truth that the policy does not know is answered with `no_policy`, none at all in a single-label
@@ -114,7 +131,7 @@ def respond(
     >>> respond(Reviewer("mira", accuracy=1.0), "task-1", ("spam",), policy, seed=0).answer.labels
     ('spam',)
     """
-    rng = np.random.default_rng(int.from_bytes(_digest("respond", str(seed), reviewer.name, task_key), "big"))
+    rng = np.random.default_rng(int.from_bytes(_digest("respond", str(seed), reviewer.voice, task_key), "big"))
     spread, out, habit = rng.lognormal(0.0, 0.45), rng.random(), rng.random()
     seconds = round(max(reviewer.seconds * spread * (1.0 if reviewer.careless else 1.0 + 0.25 * len(truth)), 0.5), 2)
     if out < reviewer.skip_rate:
@@ -126,7 +143,9 @@ def respond(
     if not truth and not policy.multi_label:
         return Response(Answer(out="unsure"), seconds)
     labels: tuple[str, ...] = ()
-    if not reviewer.careless or habit >= HABIT_SHARE:
+    if reviewer.habit and (reviewer.habit != "drifting" or when > 0):
+        labels = _planted(reviewer.habit, truth, policy, rng)
+    elif not reviewer.careless or habit >= HABIT_SHARE:
         judge = _several if policy.multi_label else _one
         labels = judge(truth, policy, _accuracy(reviewer, language, len(policy.names)), rng)
     return Response(replace(_answer(labels, policy), ratings=_stars(reviewer, task_key, policy, seed)), seconds)
@@ -139,7 +158,7 @@ def _stars(reviewer: Reviewer, task_key: str, policy: Policy, seed: int) -> tupl
     with the probability of their accuracy, and misses it by one star otherwise.
     """
     due = np.random.default_rng(int.from_bytes(_digest("deserves", str(seed), task_key), "big"))
-    rng = np.random.default_rng(int.from_bytes(_digest("stars", str(seed), reviewer.name, task_key), "big"))
+    rng = np.random.default_rng(int.from_bytes(_digest("stars", str(seed), reviewer.voice, task_key), "big"))
     given = []
     for criterion in policy.rubric:
         deserved, right, step = int(due.integers(1, criterion.scale + 1)), rng.random(), int(rng.choice((-1, 1)))
@@ -178,6 +197,13 @@ def _several(truth: tuple[str, ...], policy: Policy, accuracy: float, rng: np.ra
     if rng.random() < (1 - accuracy) * INVENTED_SHARE:
         given.add(str(rng.choice(policy.names)))
     return tuple(given)
+
+
+def _planted(habit: Habit, truth: tuple[str, ...], policy: Policy, rng: np.random.Generator) -> tuple[str, ...]:
+    """One label by a bad habit: any, or any that is wrong; of a single label that is all there is, the right one."""
+    wrong = [name for name in policy.names if name not in truth]
+    names = wrong if habit == "adversarial" and wrong else policy.names
+    return (str(rng.choice(names)),)
 
 
 def _near(right: int, policy: Policy, rng: np.random.Generator) -> str:

@@ -250,8 +250,9 @@ def task(key: Callable[[int], str]) -> Callable[..., Task]:
 
 @pytest.fixture
 def queued(task: Callable[..., Task]) -> list[Task]:
-    """A task to label, one of an exam that everybody sits, and one for a senior."""
-    return [task(0), replace(task(1, overlap=PEOPLE), queue="exam"), replace(task(2), queue="review")]
+    """A task to label, one of an exam that everybody sits, one for a senior, and one for the lawyers."""
+    exam = replace(task(1, overlap=PEOPLE), queue="exam")
+    return [task(0), exam, replace(task(2), queue="review"), replace(task(3), queue="legal")]
 
 
 def kinds(connector: Connector, tasks: Sequence[Task], *, mend: bool = False) -> list[tuple[str, str, bool]]:
@@ -426,11 +427,11 @@ def test_hostile_content_passes_through_unharmed(place, task):
 def test_each_queue_is_served_and_all_come_back_in_one_pull(place, queued, key):
     connector = place.connect()
     first = connector.push(queued)
-    assert (first.sent, set(first.server_ids)) == (3, {key(n) for n in range(3)})
+    assert (first.sent, set(first.server_ids)) == (4, {key(n) for n in range(4)})
     assert connector.push(queued).sent == 0
     place.work()
     pull = connector.pull("")
-    people = {key(0): 1, key(1): PEOPLE, key(2): 1}
+    people = {key(0): 1, key(1): PEOPLE, key(2): 1, key(3): 1}
     assert Counter(a.task_key for a in pull.annotations) == people
     assert changed(connector.pull(pull.cursor), pull) == []
     connector.ask_more({key(2): 2})
@@ -444,9 +445,9 @@ def test_a_queue_that_another_process_began_is_found(place, queued, key):
     reader, writer = place.connect(), place.connect()
     before = reader.pull("")
     writer.push(queued)
-    assert set(reader.pull(before.cursor).seen) <= {key(n) for n in range(3)}
+    assert set(reader.pull(before.cursor).seen) <= {key(n) for n in range(4)}
     place.work()
-    assert {a.task_key for a in reader.pull(before.cursor).annotations} == {key(n) for n in range(3)}
+    assert {a.task_key for a in reader.pull(before.cursor).annotations} == {key(n) for n in range(4)}
 
 
 def test_a_new_model_puts_what_is_open_into_its_order(place, task, key):
@@ -551,9 +552,9 @@ def test_a_task_that_was_closed_to_people_still_wanted_is_opened(place, task, ke
 
 def test_a_queue_that_was_never_pushed_is_missing_and_nothing_is_made_to_say_so(place, queued, key):
     connector = place.connect()
-    assert kinds(connector, queued) == [("missing", key(n), False) for n in range(3)]
+    assert kinds(connector, queued) == [("missing", key(n), False) for n in range(4)]
     assert connector.finish().seen == {}
-    assert kinds(connector, queued, mend=True) == [("missing", key(n), True) for n in range(3)]
+    assert kinds(connector, queued, mend=True) == [("missing", key(n), True) for n in range(4)]
     assert kinds(connector, queued) == []
 
 

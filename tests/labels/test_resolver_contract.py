@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hitl.labels import RESOLVERS, AnswerTable, Resolver
-from hitl.labels.table import UNRESOLVED
+from hitl.labels import ORDINAL, RESOLVERS, AnswerTable, Resolver
+from hitl.labels.table import UNRESOLVED, Settled
+from hitl.labels.worth import confusion_bounds
 
 pytestmark = pytest.mark.parametrize("resolver", list(RESOLVERS.values()), ids=list(RESOLVERS))
 
@@ -30,10 +31,47 @@ def random_table(seed: int, tasks: int = 40, workers: int = 6, labels: int = 3, 
     )
 
 
+def assert_same(one: Settled, two: Settled) -> None:
+    for part in fields(Settled):
+        np.testing.assert_array_equal(getattr(one, part.name), getattr(two, part.name))
+
+
 def test_the_same_table_gives_the_same_answer(resolver: Resolver) -> None:
     one, two = resolver(random_table(1)), resolver(random_table(1))
-    for part in ("labels", "confidence", "posterior", "correct", "judged"):
-        np.testing.assert_array_equal(getattr(one, part), getattr(two, part))
+    assert_same(one, two)
+
+
+def test_no_bit_hangs_on_the_order_of_the_rows(resolver: Resolver) -> None:
+    table = random_table(3)
+    rows = np.random.default_rng(4).permutation(len(table))
+    mixed = replace(table, task=table.task[rows], worker=table.worker[rows], label=table.label[rows])
+    assert_same(resolver(table), resolver(mixed))
+
+
+def test_a_known_label_is_held_and_teaches(resolver: Resolver) -> None:
+    """Two say x of everything and one says y; of six tasks y is known to be the truth."""
+    said = [(f"t{i}", who, word) for i in range(6) for who, word in (("ana", "x"), ("bo", "x"), ("cy", "y"))]
+    table = AnswerTable.of(said, tasks=[f"t{i}" for i in range(7)])
+    settled = resolver(replace(table, truth=np.array([1, 1, 1, 1, 1, 1, 0])))
+    assert settled.labels.tolist() == [1] * 6 + [0]
+    np.testing.assert_array_equal(settled.confidence, 1.0)
+    np.testing.assert_array_equal(settled.accuracy, [0.0, 0.0, 1.0])
+    np.testing.assert_array_equal(settled.doubt, 0.0)
+
+
+def test_what_is_said_of_people_is_finite_and_bounded(resolver: Resolver) -> None:
+    settled = resolver(random_table(5, rows=60))
+    assert (settled.doubt >= -1e-12).all()
+    assert (settled.doubt <= settled.judged / 4 + 1e-9).all()
+    if settled.confusion is None:
+        assert settled.support is None
+        return
+    assert settled.support is not None
+    assert settled.support.shape == settled.confusion.shape
+    low, high = confusion_bounds(settled.confusion, settled.support)
+    assert (low <= settled.confusion + 1e-12).all()
+    assert (high >= settled.confusion - 1e-12).all()
+    assert ((low >= 0) & (high <= 1)).all()
 
 
 def test_the_table_is_left_as_it_was(resolver: Resolver) -> None:
@@ -52,6 +90,8 @@ def test_order_does_not_matter(resolver: Resolver, seed: int) -> None:
     rng = np.random.default_rng(seed + 1)
     rows = rng.permutation(len(table))
     new_task, new_worker, new_label = (rng.permutation(n) for n in (40, 6, 3))
+    # A scale may be read from its other end, and in no other order.
+    new_label = np.array([2, 1, 0]) if resolver in [RESOLVERS[name] for name in ORDINAL] else new_label
     shuffled = AnswerTable(
         new_task[table.task[rows]],
         new_worker[table.worker[rows]],
@@ -103,6 +143,9 @@ def test_a_tie_is_unresolved(resolver: Resolver) -> None:
     settled = resolver(table)
     assert settled.labels.tolist() == [UNRESOLVED] * 2
     np.testing.assert_allclose(settled.confidence, 0.5)
+    assert settled.tied.all()
+    clear = resolver(AnswerTable.of([("a", "ana", "x"), ("a", "bo", "x")], tasks=["a", "b"], labels=["x", "y", "z"]))
+    assert not clear.tied.any()
 
 
 def test_one_class(resolver: Resolver) -> None:

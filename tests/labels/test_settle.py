@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hitl.errors import ConfigError
+from hitl.labels import RESOLVERS
 from hitl.labels.settle import Settlement, answer_table, settle
 from hitl.labels.voices import latest, needs_third, voices, wants_people
 from hitl.policy import Policy
+from hitl.sampling.plan import Plan
 from hitl.types import Annotation, Answer, Task
 
 ONE = Policy.parse(
@@ -126,7 +128,7 @@ def test_a_label_that_nobody_gave_is_no_resolution() -> None:
     assert lone.confidence > 0.5
 
 
-@pytest.mark.parametrize("resolver", ["majority", "dawid_skene"])
+@pytest.mark.parametrize("resolver", ["majority", "with_model"])
 @pytest.mark.parametrize("policy", [ONE, MANY], ids=["single", "multi"])
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000))
@@ -164,7 +166,7 @@ def test_people_are_judged_only_beside_others() -> None:
 
 
 @pytest.mark.parametrize("policy", [ONE, MANY], ids=["single", "multi"])
-@pytest.mark.parametrize("resolver", ["majority", "dawid_skene"])
+@pytest.mark.parametrize("resolver", list(RESOLVERS))
 def test_nothing_at_all(policy: Policy, resolver: str) -> None:
     assert settle([], [], policy, resolver=resolver) == Settlement((), ())
     [resolution] = settle([], [task("t1")], policy, resolver=resolver).resolutions
@@ -173,8 +175,14 @@ def test_nothing_at_all(policy: Policy, resolver: str) -> None:
 
 
 def test_an_unknown_resolver_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"'oracle' is not known; choose one of majority, dawid_skene"):
+    with pytest.raises(
+        ConfigError, match=r"'oracle' is not known; choose one of majority, weighted_majority, dawid_skene"
+    ):
         settle([], [], ONE, resolver="oracle")
+
+
+def test_a_plan_can_name_every_resolver() -> None:
+    assert get_args(Plan.model_fields["resolver"].annotation) == tuple(RESOLVERS)
 
 
 def test_whole_answers_as_a_table() -> None:
@@ -304,3 +312,70 @@ def test_the_exam_is_no_label() -> None:
     exam = replace(task("t2"), item_id="item-t1", queue="exam")
     [resolution] = settle([said("t1", "ana", "ok"), said("t2", "bo", "spam")], [task("t1"), exam], ONE).resolutions
     assert (resolution.labels, resolution.annotations) == (("ok",), ("t1-ana",))
+
+
+def predicted(key: str, policy: Policy, **proba: float) -> Task:
+    return replace(task(key), predicted={name: proba.get(name, 0.02) for name in policy.names})
+
+
+def aided_by_a_model(policy: Policy, aided: set[str]) -> Settlement:
+    """Two people who agree on 40 items, and the model with them, and who differ on t41 and t42."""
+    keys = [f"t{i}" for i in range(1, 41)]
+    annotations = [said(key, who, "spam" if int(key[1:]) % 2 else "threat") for key in keys for who in ("ana", "bo")]
+    annotations += [said(key, *word) for key in ("t41", "t42") for word in (("ana", "spam"), ("bo", "threat"))]
+    tasks = [predicted(k, policy, **{"spam" if int(k[1:]) % 2 else "threat": 0.96}) for k in [*keys, "t41", "t42"]]
+    return settle(annotations, tasks, policy, resolver="with_model", aided=aided)
+
+
+@pytest.mark.parametrize("policy", [ONE, MANY], ids=["single", "multi"])
+def test_the_model_has_a_voice_where_it_is_aid_and_no_record_of_people(policy: Policy) -> None:
+    keys = {f"item-t{i}" for i in range(1, 42)}
+    settled, without = aided_by_a_model(policy, keys), aided_by_a_model(policy, set())
+    assert [one.labels for one in settled.resolutions[-2:]] == [("spam",), None]
+    assert [one.labels for one in without.resolutions[-2:]] == [None, None]
+    assert settled.machine is not None
+    assert settled.machine.accuracy.value > 0.9
+    assert [one.labels for one in settled.machine.confusions] == [one.labels for one in settled.workers[0].confusions]
+    assert without.machine is None
+    assert [str(one.accuracy) for one in settled.workers] == [str(one.accuracy) for one in without.workers]
+
+
+@pytest.mark.parametrize("policy", [ONE, MANY], ids=["single", "multi"])
+def test_every_matrix_has_its_bounds(policy: Policy) -> None:
+    annotations = [said(f"t{i}", who, "spam") for i in range(30) for who in ("ana", "bo")]
+    [ana, _] = settle(annotations, [task(f"t{i}") for i in range(30)], policy).workers
+    assert [one.about for one in ana.confusions] == ([""] if policy is ONE else list(policy.names))
+    for one in ana.confusions:
+        assert one.value.shape == (len(one.labels), len(one.labels))
+        assert (one.low <= one.value).all()
+        assert (one.value <= one.high).all()
+    spam = ana.confusions[0]
+    at, elsewhere = (1, 2) if policy is ONE else (1, 0)
+    # Thirty were spam and none was the other: of the latter little more is known than the prior says.
+    width = spam.high - spam.low
+    assert width[at, at] < 0.2 < width[elsewhere, elsewhere]
+
+
+@pytest.mark.parametrize("policy", [ONE, MANY], ids=["single", "multi"])
+def test_it_begins_from_an_earlier_settlement(policy: Policy) -> None:
+    """People who are mostly right: wherever it begins, it ends at the same labels."""
+    chance = random.Random(7)
+    annotations = [
+        said(f"t{i}", who, policy.names[i % 3] if chance.random() < 0.85 else chance.choice(policy.names))
+        for i in range(30)
+        for who in ("ana", "bo", "cem")
+    ]
+    tasks = [task(f"t{i}") for i in range(30)]
+    before = settle(annotations, tasks, policy)
+    after = settle(annotations, tasks, policy, before=before)
+    assert [one.labels for one in after.resolutions] == [one.labels for one in before.resolutions]
+
+
+def test_a_scale_is_settled_in_its_middle() -> None:
+    bands = Policy.parse(
+        "{name: age, version: 1, labels: [{name: adult, violating: false}, {name: teen}, {name: child}]}"
+    )
+    annotations = [said("t1", who, band) for who, band in (("ana", "adult"), ("bo", "teen"), ("cem", "child"))]
+    [middle] = settle(annotations, [task("t1")], bands, resolver="median").resolutions
+    [vote] = settle(annotations, [task("t1")], bands, resolver="majority").resolutions
+    assert (middle.labels, vote.labels) == (("teen",), None)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hitl.metrics.operations import AWAY, median_estimate, operations
+from hitl.metrics.ops import AWAY, median_estimate, operations
 from hitl.types import Annotation, Answer, Estimate, Resolution
 
 

@@ -154,7 +154,7 @@ def everybody() -> list[PersonRow]:
     return [
         PersonRow(
             worker=row["worker"], answers=row["answers"] * 5, reviews=12 if at == 2 else 0, skips=row["skips"],
-            unconfirmed=2 if at == 1 else 0, outs={"unsure": 3, "no_policy": 1} if at else {},
+            set_aside=0, unconfirmed=2 if at == 1 else 0, outs={"unsure": 3, "no_policy": 1} if at else {},
             seconds=median("seconds_an_answer", 9.5 + 4 * at, row["answers"] * 5),
             turnaround=median("turnaround", 5400.0 * (at + 1), row["answers"] * 5),
             agreement=part("sided", 7 if at == 3 else 70 - 5 * at, 8 if at == 3 else 80), accuracy=row["accuracy"],

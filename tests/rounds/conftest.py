@@ -95,6 +95,7 @@ def staged():
             asked_items=lambda: [one.item_id for one in settled],
             tasks=lambda *a, **more: [],
             annotations=lambda *a: [],
+            events=lambda *kinds: [],
         )
         model = SimpleNamespace(features=lambda *a: SimpleNamespace(embeddings=embeddings))
         return Walk(

@@ -184,3 +184,30 @@ def test_stars_are_as_right_as_the_reviewer_and_within_the_scale():
         assert np.mean(due == given_) == pytest.approx(STEADY.accuracy, abs=0.03)
         assert np.abs(due - given_).max() == 1
     assert not respond(STEADY, "task-1", (), policy, 0).answer.ratings
+
+
+def labels_of(responses) -> list[str]:
+    return [name for one in responses if one.answer is not None for name in one.answer.labels]
+
+
+def test_those_who_guess_give_every_label_alike_and_adversaries_never_the_right_one():
+    guesses = labels_of(answers(replace(STEADY, habit="random"), ("rude",)))
+    assert {guesses.count(name) / len(guesses) for name in SINGLE.names} == pytest.approx({0.25}, abs=0.03)
+    wrong = labels_of(answers(replace(STEADY, habit="adversarial"), ("rude",)))
+    assert set(wrong) == set(SINGLE.names) - {"rude"}
+
+
+def test_who_drifts_judges_well_until_the_first_active_round():
+    drifting = replace(STEADY, habit="drifting", accuracy=1.0)
+    asked = [f"task-{i}" for i in range(400)]
+    early, late = (
+        [respond(drifting, key, ("rude",), SINGLE, 7, when=when).answer.labels for key in asked] for when in (0, 2)
+    )
+    assert set(early) == {("rude",)}
+    assert late.count(("rude",)) / len(late) == pytest.approx(0.25, abs=0.07)
+
+
+def test_who_follows_says_what_the_other_says_and_signs_with_their_own_name():
+    follower = replace(STEADY, name="shadow", follow="steady")
+    assert [one.answer for one in answers(follower, ("cruel",))] == [one.answer for one in answers(STEADY, ("cruel",))]
+    assert answers(replace(STEADY, name="shadow"), ("cruel",)) != answers(STEADY, ("cruel",))

@@ -1,4 +1,4 @@
-"""What the work took: seconds, cost, and each person's round."""
+"""What a round took: seconds, cost, and each person's part."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-import numpy as np
-
 from hitl.history import WorkerRow, estimate_row
+from hitl.metrics.ops.times import AWAY, median_estimate
 from hitl.types import Annotation, Estimate, Resolution
-
-AWAY = 900.0
-"""Seconds on one annotation above which a person is taken to have been away."""
 
 
 @dataclass(frozen=True)
@@ -59,29 +55,6 @@ def operations(
         seconds_total=spent,
         cost=None if cost_per_hour is None else spent / 3600 * cost_per_hour,
         people=tuple(people),
-    )
-
-
-def median_estimate(values: Sequence[float], name: str) -> Estimate:
-    """The median with the order statistics that bound it at 95 % or more (binomial; Conover 1999, ch. 3.2).
-
-    Under six values no two of them bound it so surely: the interval is then their range, and the method says so.
-
-    >>> print(median_estimate([3.0, 4.0, 4.5, 5.0, 6.0, 9.0, 30.0], "seconds"))
-    seconds 5.000 [3.000, 30.000] (n=7)
-    """
-    from scipy.special import bdtr
-
-    n = len(values)
-    if not n:
-        return Estimate(name, float("nan"), 0.0, float("inf"), 0, method="there are no answers")
-    ordered = sorted(values)
-    tails = bdtr(np.arange(n, dtype=float), n, 0.5)
-    rank = int((tails <= 0.025).sum())
-    method = "median, order statistics" if rank else "median of few values, their range"
-    place = max(rank, 1)
-    return Estimate(
-        name, float(median(ordered)), float(ordered[place - 1]), float(ordered[n - place]), n, method=method
     )
 
 

@@ -1,0 +1,1 @@
+"""What is done about errors: corrective actions and calibration sessions, as folds over events."""
