@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
@@ -123,13 +123,20 @@ def _second(time: float | None) -> str:
     return "" if time is None or time != time else f"{time:.1f}"
 
 
+NAMES = 24
+"""Characters of a table's first column that are shown whole, however narrow the window."""
+
+
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> Table:
     """A table whose numbers align; cells are plain text, whatever they hold."""
     shown = Table(title=Text(visible(title)) if title else None, title_justify="left", header_style="bold", box=None)
     shown.pad_edge = False
     for column, header in enumerate(headers):
         numeric = all(not row[column] or row[column][0] in "0123456789-−+–—." for row in rows)
-        shown.add_column(Text(visible(header)), justify="right" if numeric and column else "left")
+        # What a row is called is typed into the next command: it is not cut where the window is narrow.
+        whole = None if column else min(max((len(row[0]) for row in rows), default=0), NAMES)
+        justify: JustifyMethod = "right" if numeric and column else "left"
+        shown.add_column(Text(visible(header)), justify=justify, min_width=whole)
     for row in rows:
         shown.add_row(*(Text(visible(cell)) for cell in row))
     return shown

@@ -48,7 +48,7 @@ def test_a_roster_before_the_first_round_and_decisions_after_it(command, place) 
     shown = command("people")
     assert (shown.code, len(shown.out.splitlines())) == (0, 3)
     assert "id en" in shown.out
-    assert "Acme / night" in shown.out
+    assert "Acme/night" in shown.out
     why = ("--reason", "copies", "--actor", "lea")
     moved = command("people", "move", "w-2", "suspended", *why, "--evidence", "pairs of March")
     assert moved.out.startswith("w-2 is suspended now, and was active.\n→ take them off the server")

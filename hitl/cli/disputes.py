@@ -136,8 +136,8 @@ def _show(console: Console, rows: list[DisputeRow], rates: OverturnRow, config: 
     console.print(table(head, [_cells(row) for row in rows]))
     waiting = sum(row["ruling"] is None for row in rows)
     lines = ["", f"Open: {waiting:,}. Overturned: {_rate(rates['all'])}."]
-    for title, name in (("By kind", "kinds"), ("By label", "labels"), ("By language", "languages")):
-        found: list[EstimateRow] = rates[name]  # type: ignore[literal-required]
+    parts = (("By kind", rates["kinds"]), ("By label", rates["labels"]), ("By language", rates["languages"]))
+    for title, found in parts:
         if len(found) > 1:
             lines.append(f"{title}: {'; '.join(' '.join((row['label'], _rate(row))) for row in found)}.")
     say(console, "\n".join(lines))
@@ -160,7 +160,7 @@ def _named(labels: list[str]) -> str:
 
 
 def _rate(row: EstimateRow) -> str:
-    value, low, high = (row[name] or 0.0 for name in ("value", "low", "high"))  # type: ignore[literal-required]
+    value, low, high = (row[name] or 0.0 for name in ("value", "low", "high"))
     if not row["n"]:
         return "nothing was ruled yet"
     count = f"{round(value * row['n']):,} of {row['n']:,}"

@@ -137,7 +137,7 @@ def _percent(row: EstimateRow | None) -> str:
 
 
 def _figure(row: EstimateRow, scale: float = 1.0, digits: int = 1) -> str:
-    value, low, high = (row[key] for key in ("value", "low", "high"))  # type: ignore[literal-required]
+    value, low, high = (row[key] for key in ("value", "low", "high"))
     if value is None:
         return "–"
     ends = ["?" if end is None else f"{end * scale:,.{digits}f}" for end in (low, high)]

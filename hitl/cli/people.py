@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,7 +14,7 @@ from hitl.console import bars, say, table
 from hitl.errors import CampaignError, ConfigError, WorkforceError
 from hitl.history import EstimateRow
 from hitl.history.workforce import MoveRow, StandingRow
-from hitl.types import Progress, Status
+from hitl.types import Progress
 
 if TYPE_CHECKING:
     from hitl.rounds import Campaign
@@ -84,7 +84,7 @@ def move(
 
     with bars() as progress:
         ledger = _known(config, progress).ledger
-        moved = decide(ledger, worker, cast(Status, status.value), Grounds(actor, reason, evidence), ruling)
+        moved = decide(ledger, worker, status.value, Grounds(actor, reason, evidence), ruling)
     last = decisions(moved)[-1]
     lines = [f"{worker} is {last['after']} now, and was {last['before'] or 'not on the roster'}."]
     if last["after"] in STOPPED:
@@ -205,7 +205,7 @@ def _show(console: Console, found: list[StandingRow], config: Path) -> None:
     if not found:
         say(console, f"Nobody has answered, and nobody is on the roster.\n→ call `hitl people import FILE {config}`")
         return
-    head = ["worker", "status", "languages", "for", "answers", "known", "right", "audit", "flag"]
+    head = ["worker", "status", "answers", "known", "right", "audit", "flag", "reads", "for"]
     console.print(table(head, [_cells(row) for row in found]))
     proposed = [f"{row['worker']} → {row['proposal']}: {row['why']}." for row in found if row["proposal"]]
     if proposed:
@@ -218,19 +218,22 @@ def _cells(row: StandingRow) -> list[str]:
     return [
         row["worker"],
         row["status"] or "–",
-        " ".join(row["languages"]),
-        " / ".join(name for name in (row["vendor"], row["team"]) if name),
         f"{row['answers']:,}",
         f"{right['n']:,}",
         _share(right),
         f"{row['audit_rate']:.0%}",
-        f"gold answer {flagged:,}" if flagged else "",
+        f"at {flagged:,}" if flagged else "",
+        " ".join(row["languages"]),
+        "/".join(name for name in (row["vendor"], row["team"]) if name),
     ]
 
 
 def _share(row: EstimateRow) -> str:
-    ends = (f"{end:.0%}" for end in (row["low"], row["high"]) if end is not None)
-    return "–" if row["value"] is None else f"{row['value']:.0%} [{', '.join(ends)}]"
+    if row["value"] is None:
+        return "–"
+    ends = ", ".join(f"{end:.0%}" for end in (row["low"], row["high"]) if end is not None)
+    # Spaces that do not break: a figure stands in one line with its interval.
+    return f"{row['value']:.0%} [{ends}]".replace(" ", "\u00a0")
 
 
 def _show_moves(console: Console, worker: str, found: list[MoveRow]) -> None:

@@ -55,7 +55,7 @@ def pareto(config: ConfigPath = HERE, as_json: AsJson = False) -> None:
         console.print(table(["cause", "errors", "share", "interval", "so far"], bars_))
         stand = [one for one in row["roots"] if one["stands"]]
         for one in stand:
-            here, there = (percent(one[side]["value"]) for side in ("here", "elsewhere"))  # type: ignore[literal-required]
+            here, there = (percent(one[side]["value"]) for side in ("here", "elsewhere"))
             say(
                 console, f"{one['dimension']} {one['group']}: {one['cause']} is {here} of the errors, {there} elsewhere"
             )
@@ -116,7 +116,7 @@ def _row(config: Path) -> QaRow | None:
 
 def _figures(row: EstimateRow) -> tuple[str, str]:
     """A share and its interval in two cells."""
-    low, high = (percent(row[end], like=row["value"]) for end in ("low", "high"))  # type: ignore[literal-required]
+    low, high = (percent(row[end], like=row["value"]) for end in ("low", "high"))
     return (percent(row["value"]) if known(row["value"]) else "–"), f"[{low}, {high}]"
 
 

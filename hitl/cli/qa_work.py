@@ -241,7 +241,7 @@ def _sessions(console: Console, rows: list[SessionRow]) -> None:
         people = max(side["people"] if side else 0 for side in (before, after))
         alphas, rights = (
             [estimate(side[name]) if side else "" for side in (before, after)] for name in ("alpha", "right")
-        )  # type: ignore[literal-required]
+        )
         told.append(
             [row["session"], row["title"], str(row["items"]), str(people), *alphas, change(row["alpha"]), *rights]
         )

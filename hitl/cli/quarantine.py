@@ -14,15 +14,13 @@ from hitl.console import bars, say, table
 from hitl.history import ComparisonRow, QuarantineFinding, QuarantineRow, SetAsideRow
 
 if TYPE_CHECKING:
-    from click import Context
-
     from hitl.rounds.walk import Walk
 
 
 class _Begins(TyperGroup):
     """`hitl quarantine WORKER` reads as `hitl quarantine begin WORKER`."""
 
-    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put in the command that is left out."""
         left_out = args and args[0] not in self.commands and not args[0].startswith("-")
         return super().parse_args(ctx, ["begin", *args] if left_out else args)

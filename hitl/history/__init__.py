@@ -9,8 +9,8 @@ from hitl.history.control import Control, ControlPoint
 from hitl.history.figures import ComparisonRow, EstimateRow, comparison_row, estimate_row, read_estimate
 from hitl.history.gaps import CellRow, ExampleRow, GapsRow, ThemeRow
 from hitl.history.helped import DecisionsRow, Helped, PairedRow, PairedRows
-from hitl.history.people import EventRow, LanguageRow, PersonRow, TamperCount, TamperRow, WorkerRow
 from hitl.history.ops import BacklogRow, GainRow, OpsGroup, OpsRow, TargetRow
+from hitl.history.people import EventRow, LanguageRow, PersonRow, TamperCount, TamperRow, WorkerRow
 from hitl.history.prevalence import PrevalenceRow, ResponseRow
 from hitl.history.qa import QaRow
 from hitl.history.rounds import (

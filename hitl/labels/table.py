@@ -194,7 +194,7 @@ class Settled:
     def tied(self) -> Bools:
         """(t, k) the labels between which a task is tied: those of the strongest belief where no one label has it."""
         strongest = self.posterior >= self.posterior.max(axis=1, keepdims=True, initial=0.0) - SAME
-        return strongest & ((self.labels == UNRESOLVED) & (self.confidence > 0))[:, None]
+        return np.asarray(strongest & ((self.labels == UNRESOLVED) & (self.confidence > 0))[:, None])
 
     def __repr__(self) -> str:
         unresolved = int((self.labels == UNRESOLVED).sum())
@@ -225,7 +225,8 @@ def shares(table: AnswerTable) -> Floats:
 def evenly(votes: Floats) -> Floats:
     """Votes (t, k) as shares; even where there are none."""
     total = votes.sum(axis=1, keepdims=True)
-    return np.divide(votes, total, out=np.full(votes.shape, 1.0 / max(votes.shape[1], 1)), where=total > 0)
+    even = np.full(votes.shape, 1.0 / max(votes.shape[1], 1))
+    return np.asarray(np.divide(votes, total, out=even, where=total > 0))
 
 
 def hold(table: AnswerTable, posterior: Floats) -> Floats:

@@ -49,7 +49,7 @@ class WeightedMajority:
         k, w = len(table.labels), len(table.workers)
         agreed, compared = _agreement(table, votes.astype(np.int64), w, k)
         accuracy = (agreed + self.right) / (compared + self.right + self.wrong)
-        return np.maximum(np.log(accuracy * (k - 1) / (1.0 - accuracy)), self.least)
+        return np.asarray(np.maximum(np.log(accuracy * (k - 1) / (1.0 - accuracy)), self.least))
 
 
 def _agreement(table: AnswerTable, votes: Ints, w: int, k: int) -> tuple[Floats, Floats]:

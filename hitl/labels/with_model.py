@@ -40,7 +40,7 @@ class WithModel:
     def __call__(self, table: AnswerTable) -> Settled:
         """Settle every task of `table`; tasks that nobody answered stay open, whatever the model believes."""
         alone = self.people(table)
-        heard = np.zeros(len(table.tasks), dtype=np.bool_)
+        heard: Bools = np.zeros(len(table.tasks), dtype=np.bool_)
         if table.opinion is not None and alone.confusion is not None and len(table.labels) > 1:
             heard = ~np.isnan(table.opinion).any(axis=1) & ((np.diff(table.counts.indptr) > 0) | table.known)
         if not heard.any() or table.opinion is None or alone.confusion is None:

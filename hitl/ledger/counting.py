@@ -13,7 +13,7 @@ from hitl.ledger import tables
 from hitl.ledger.access import Access
 from hitl.ledger.rows import read_annotation
 from hitl.types import Annotation
-from hitl.workforce.quarantine import EDITED, KINDS, fold, in_force, last_edits, set_aside
+from hitl.workforce.counting import uncounted
 
 
 def events(rows: Access, *kinds: str) -> list[EventRow]:
@@ -25,17 +25,17 @@ def events(rows: Access, *kinds: str) -> list[EventRow]:
 
 
 def count_voices(rows: Access, keys: set[str], current: Iterable[Annotation], fresh: Sequence[EventRow] = ()) -> None:
-    """Bring the counters of tasks up to what people say of them now, quarantined answers left out.
+    """Bring the counters of tasks up to what people say of them now, without what does not count.
 
     `current` are all annotations of these tasks at their last revisions; `fresh` what happened and is not written yet.
     """
+
+    def so_far(*kinds: str) -> list[EventRow]:
+        return [*events(rows, *kinds), *(event for event in fresh if event["kind"] in kinds)]
+
     said = [one for one in current if one.task_key in keys]
-    quarantines = in_force(fold(events(rows, *KINDS)))
-    if quarantines:
-        edits = last_edits([*events(rows, *EDITED), *(event for event in fresh if event["kind"] in EDITED)])
-        aside = set_aside(said, quarantines, edits)
-        said = [one for one in said if one.id not in aside]
-    heard, counted = voices(said), []
+    gone = uncounted(said, so_far)
+    heard, counted = voices(one for one in said if one.id not in gone), []
     for key in sorted(keys):
         mine = heard.get(key, ())
         skips = sum(out_of(one) == "skip" for one in mine)

@@ -54,7 +54,8 @@ def _part(part: AgreementPart | None, row: RoundRow | None) -> View | None:
 
 def _groups(groups: Sequence[AgreementGroup]) -> View:
     shown = [{**one, "figures": _by_name(one["figures"])} for one in groups[:MOST_GROUPS]]
-    names = [title for title in TITLES if any(title in one["figures"] for one in shown)]
+    said = {title for one in groups[:MOST_GROUPS] for title in _by_name(one["figures"])}
+    names = [title for title in TITLES if title in said]
     return {"rows": shown, "columns": [(title, TITLES[title]) for title in names], "more": len(groups) - len(shown)}
 
 

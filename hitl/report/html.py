@@ -77,7 +77,9 @@ def _drawn(shown: str) -> View:
             label = "Shares found by probability given, label by label; the table holds what they come to"
             drawn["reliability"].append(to_svg(reliability_diagram(history, width), f"reliability-{css}", label, css))
     control = charted(history.get("qa"))
-    for css, width in (("wide", 720), ("narrow", 380)) if control else ():
+    for css, width in (("wide", 720), ("narrow", 380)):
+        if control is None:
+            break
         label = "Error rate by period with its limits; the signals below name the periods that lie beyond them"
         drawn["control"].append(to_svg(control_chart(control, width), f"control-{css}", label, css))
     return drawn

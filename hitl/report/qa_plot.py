@@ -28,7 +28,7 @@ def control_chart(chart: ChartRow, width: int = 720, height: int = 280) -> Figur
         points = [one for one in chart["points"] if one["value"] is not None]
         places = list(range(len(points)))
         for side in ("low", "high"):
-            heights: list[Any] = [one[side] for one in points]  # type: ignore[literal-required]
+            heights: list[Any] = [one[side] for one in points]
             axes.step(places, heights, where="mid", color=MUTED, linewidth=1.2, dashes=(4, 3))
         centres: list[Any] = [one["centre"] for one in points]
         axes.step(places, centres, where="mid", color=RULE, linewidth=1.6)

@@ -31,7 +31,7 @@ from hitl.metrics.intervals import FEWEST, unless_few
 from hitl.rounds.first_asked import FirstAsked
 from hitl.rounds.judged import Measured
 from hitl.rounds.walk import Walk
-from hitl.rounds.workforce import states
+from hitl.rounds.workforce import Home, homes_of, states
 from hitl.types import Bools, Estimate, Floats, Ints
 
 LEAST, LEAST_SHARED = 10, 20
@@ -48,16 +48,11 @@ BY_CHANCE = ("benchmark", "audit")
 
 def agreed(at: Measured) -> AgreementRow | None:
     """How far people agree, with vendors and teams from the roster; None where no item was judged by two people."""
-    known = states(at.walk.ledger)
-    homes: dict[Literal["vendor", "team"], Mapping[str, str]] = {
-        "vendor": {name: one.vendor for name, one in known.items() if one.vendor},
-        "team": {name: one.team for name, one in known.items() if one.team},
-    }
-    return agreement(at.walk, at.number, at.rng("agreement"), homes)
+    return agreement(at.walk, at.number, at.rng("agreement"), homes_of(states(at.walk.ledger)))
 
 
 def agreement(
-    walk: Walk, number: int, rng: np.random.Generator, homes: Mapping[Literal["vendor", "team"], Mapping[str, str]]
+    walk: Walk, number: int, rng: np.random.Generator, homes: Mapping[Home, Mapping[str, str]]
 ) -> AgreementRow | None:
     """The same with `homes`: for vendor and team, worker → which; None where no item was judged by two people.
 
@@ -202,7 +197,7 @@ class _Told:
             figures = self._overall(self._some(mine, weights))
             yield AgreementGroup(by="language", name=name, items=int(mine.sum()), figures=figures, others=None)
 
-    def homes(self, by: Literal["vendor", "team"], home: Mapping[str, str]) -> Iterator[AgreementGroup]:
+    def homes(self, by: Home, home: Mapping[str, str]) -> Iterator[AgreementGroup]:
         """People of one vendor or team among themselves, and against all others on the items that both judged."""
         of = np.array([home.get(worker, "") for worker in self.table.workers])
         for name in sorted({*of.tolist()} - {""}):

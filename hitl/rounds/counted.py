@@ -1,4 +1,4 @@
-"""What counts of people's answers: all but those that a quarantine sets aside."""
+"""What counts of people's answers: all but what a quarantine sets aside, and what was answered by who was stopped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from dataclasses import replace
 from hitl.labels.voices import is_answer, out_of, voices
 from hitl.rounds.walk import Walk
 from hitl.types import Annotation, Resolution, Task
-from hitl.workforce.quarantine import EDITED, KINDS, Quarantine, fold, in_force, last_edits, set_aside
+from hitl.workforce.counting import concerned, uncounted
+from hitl.workforce.quarantine import EDITED, KINDS, Quarantine, fold, last_edits, set_aside
 
 
 def answers(walk: Walk, number: int | None = None) -> list[Annotation]:
@@ -20,8 +21,8 @@ def answers(walk: Walk, number: int | None = None) -> list[Annotation]:
 
 
 def aside(walk: Walk, annotations: Sequence[Annotation]) -> frozenset[str]:
-    """Ids of those of the annotations that are set aside now. O(annotations) while a quarantine is in force."""
-    return covered(walk, annotations, in_force(quarantines(walk)))
+    """Ids of those of the annotations that count for nothing now. O(annotations) where anybody's may."""
+    return uncounted(annotations, walk.ledger.events)
 
 
 def covered(walk: Walk, annotations: Sequence[Annotation], among: Sequence[Quarantine]) -> frozenset[str]:
@@ -52,7 +53,7 @@ def known(resolution: Resolution, labels: Mapping[str, tuple[str, ...]], method:
 
 def reopened(walk: Walk, number: int) -> list[Task]:
     """Tasks of rounds before this one with an answer that is set aside: they are asked of somebody else."""
-    workers = {one.worker for one in in_force(quarantines(walk))}
+    workers = concerned(walk.ledger.events)
     if not workers:
         return []
     said = [one for one in walk.ledger.annotations(workers=workers) if not one.deleted and is_answer(one)]

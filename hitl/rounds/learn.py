@@ -12,8 +12,9 @@ import numpy as np
 from hitl.deciding import decide
 from hitl.errors import CampaignError
 from hitl.history import estimate_row
-from hitl.labels.settle import NO_GOLD, WorkerEstimate, settle
+from hitl.labels.settle import NO_GOLD, settle
 from hitl.labels.spans import settled_spans
+from hitl.labels.worth import WorkerEstimate
 from hitl.metrics.prevalence import Drawn, pooled_prevalence
 from hitl.models import Fitted
 from hitl.policy import Policy

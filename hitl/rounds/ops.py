@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -34,6 +34,7 @@ from hitl.metrics.ops import (
 )
 from hitl.metrics.ops.backlog import DAY
 from hitl.rounds.walk import Walk
+from hitl.rounds.workforce import Home, homes_of, states
 from hitl.rounds.worklog import Record, moment, record
 from hitl.types import Annotation, Bools, Estimate, Ints
 
@@ -47,18 +48,16 @@ A task waits for nobody in particular: turnaround and backlog are told of the la
 
 @dataclass(frozen=True, kw_only=True)
 class Planning:
-    """What is to be told beyond the record: a target, a date, how far back pace is looked at, and who belongs where.
+    """What is to be told beyond the record: a target, a date, and how far back pace is looked at.
 
-    `sla_hours` is the plan's when left out; `due` is ISO 8601, UTC where it names no zone; `teams` and `vendors` are by
-    worker. Without `shifts` there is no occupancy.
+    `sla_hours` is the plan's when left out; `due` is ISO 8601, UTC where it names no zone. Without `shifts` there is
+    no occupancy.
     """
 
     sla_hours: float | None = None
     due: str = ""
     days: int = 14
     shifts: Shifts | None = None
-    teams: Mapping[str, str] = field(default_factory=dict)
-    vendors: Mapping[str, str] = field(default_factory=dict)
 
 
 def ops(walk: Walk, annotations: Sequence[Annotation], at: str, plan: Planning | None = None) -> OpsRow | None:
@@ -70,10 +69,11 @@ def ops(walk: Walk, annotations: Sequence[Annotation], at: str, plan: Planning |
     plan = plan or Planning()
     if plan.due and np.isnan(moment(plan.due)):
         raise DataError(f"due {plan.due!r}: that is no date; write it as 2026-12-31, or with a time behind it")
-    found = record(walk, annotations, at, {"team": plan.teams, "vendor": plan.vendors})
+    homes = homes_of(states(walk.ledger))
+    found = record(walk, annotations, at, homes)
     if not len(found.tasks) and not len(found.work):
         return None
-    return _Telling(walk, found, moment(at), plan).row(at)
+    return _Telling(walk, found, moment(at), plan, homes).row(at)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +82,7 @@ class _Telling:
     record: Record
     now: float
     plan: Planning
+    homes: Mapping[Home, Mapping[str, str]]
 
     def row(self, at: str) -> OpsRow:
         days = np.flatnonzero(self.record.waited(self.now, self.plan.days))
@@ -136,10 +137,10 @@ class _Telling:
                 occupied = there.occupancy(self._shifts_of(there, by, name)) if there and by in OF_PEOPLE else None
                 yield self._group(by, name, rows, tasks.take(open_to[name]) if name in open_to else None, occupied)
 
-    def _shifts_of(self, there: Present, by: str, name: str) -> Bools:
+    def _shifts_of(self, there: Present, by: GroupedBy, name: str) -> Bools:
         """Which shifts are of somebody in a group."""
         workers = self.record.work.by["worker"][1]
-        of = {"worker": {one: one for one in workers}, "team": self.plan.teams, "vendor": self.plan.vendors}[by]
+        of = self.homes[by] if by in ("vendor", "team") else {one: one for one in workers}
         return np.array([of.get(one) == name for one in workers], dtype=np.bool_)[there.worker]
 
     def _group(

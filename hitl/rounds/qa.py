@@ -162,7 +162,7 @@ def _period(looked: Sequence[Looked]) -> Period:
     filled = {unit: len(np.unique(times.astype(f"datetime64[{code}]"))) for unit, code in _UNITS.items()}
     for unit in ("month", "week"):
         if filled[unit] >= 6:
-            return unit  # type: ignore[return-value]
+            return unit
     return "day"
 
 

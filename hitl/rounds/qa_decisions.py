@@ -62,7 +62,7 @@ class Decisions:
     def words(self, name: str, row: int) -> str:
         """What a column says of one decision."""
         codes, names = self.codes[name]
-        return names[codes[row]]
+        return str(names[codes[row]])
 
     def __repr__(self) -> str:
         return f"Decisions({self.source!r}: {len(self):,}, {int(self.acted.sum()):,} acted)"
@@ -91,7 +91,7 @@ def moments(times: Sequence[str]) -> Any:
     return np.array(list(map(moment, times)), dtype="datetime64[us]")
 
 
-def moment(time: str) -> Any:
+def moment(time: str) -> np.datetime64:
     """An ISO 8601 time as datetime64[us] in UTC; NaT where it is none."""
     try:
         read = datetime.fromisoformat(time)

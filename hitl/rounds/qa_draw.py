@@ -17,6 +17,7 @@ from hitl.rounds.qa_logged import logged_decisions
 from hitl.rounds.qa_own import believed, own_decisions
 from hitl.rounds.qa_record import SAMPLED, Programme, Sample, programme
 from hitl.rounds.walk import Walk
+from hitl.rounds.workforce import audit_rates
 from hitl.sampling.candidates import Candidates
 from hitl.sampling.sketch import FlooredDraw
 from hitl.sampling.uniforms import derive, draws
@@ -67,7 +68,7 @@ def draw(walk: Walk, wanted: Wanted, now: str) -> Sample:
     strata, code = _strata(frame)
     wish = _wish(walk, frame, wanted.stake)
     decisions = np.bincount(code, minlength=len(strata))
-    sizes = allocate(wanted.size, decisions, np.bincount(code, wish, len(strata)))
+    sizes = allocate(wanted.size, decisions, np.bincount(code, wish, len(strata)).astype(np.float64))
     keys = np.concatenate([one.keys for one in frame])
     chance = draws(keys, derive(walk.seed(len(held.samples), "qa"), "sample"))
     items = Candidates(np.arange(len(keys)), keys, chance, code, np.zeros(len(keys)))
@@ -123,8 +124,8 @@ def _drawn(items: Candidates, wish: Floats, sizes: Ints, floor: float) -> tuple[
 def _window(decisions: Decisions, held: Programme, wanted: Wanted, now: str) -> Decisions:
     """What a source decided in the time that is wanted, and after it was last drawn from."""
     drawn = [sample.until[decisions.source] for sample in held.samples.values() if decisions.source in sample.until]
-    since = moment(wanted.since) if wanted.since else None
-    if (wanted.since and np.isnat(since)) or (wanted.until and np.isnat(moment(wanted.until))):
+    since: np.datetime64 | None = moment(wanted.since) if wanted.since else None
+    if (since is not None and np.isnat(since)) or (wanted.until and np.isnat(moment(wanted.until))):
         raise ConfigError("--since and --until are ISO 8601 times, such as 2026-03-01T00:00:00Z")
     last = max(map(moment, drawn)) if drawn else None
     if since is not None and last is not None and since < last:
@@ -162,12 +163,23 @@ def _strata(frame: Sequence[Decisions]) -> tuple[list[str], Ints]:
 
 
 def _wish(walk: Walk, frame: Sequence[Decisions], stake: float) -> Floats:
-    """How much each decision of the frame is wanted (n,)."""
+    """How much each decision of the frame is wanted (n,): by its risk, and by how much its author is to be audited."""
     told = [believed(walk, one) for one in frame]
     chance, cost = (np.concatenate([pair[side] for pair in told]) for side in (0, 1))
     known = ~np.isnan(cost)
     usual = float(cost[known].mean()) if known.any() else 1.0
-    return risk(chance, np.where(known, cost, usual), stake)
+    watched = np.concatenate([_watched(walk, one) for one in frame])
+    return np.asarray(risk(chance, np.where(known, cost, usual), stake) * watched)
+
+
+def _watched(walk: Walk, decisions: Decisions) -> Floats:
+    """How much more of each answer's author is to be looked at than of all together (n,); 1 for other deciders."""
+    codes, names = decisions.codes["by"]
+    if decisions.source != "answers" or not len(decisions):
+        return np.ones(len(decisions))
+    rates = audit_rates(walk)
+    mine = np.array([rates[name] for name in names])[codes]
+    return np.asarray(mine / mine.mean())
 
 
 def _columns(

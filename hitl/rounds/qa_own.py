@@ -12,11 +12,12 @@ from hitl.deciding import violation
 from hitl.labels.voices import out_of, voices
 from hitl.metrics.transparency import decisions_at
 from hitl.pool.keys import hash_text
+from hitl.rounds.counted import answers
 from hitl.rounds.in_force import periods, unjudged
 from hitl.rounds.qa_decisions import ACT, JOIN, REVIEW, Decisions, coded, languages, moments
 from hitl.rounds.walk import Walk
 from hitl.sampling.uniforms import mix
-from hitl.types import Floats, Ints, Resolution
+from hitl.types import Bools, Floats, Ints, Resolution
 from hitl.workforce import lifecycle
 
 _BLOCK = 8192
@@ -38,7 +39,7 @@ def _answers(walk: Walk) -> Decisions | None:
         for task in walk.ledger.tasks()
         if not task.queue and task.policy_version == walk.policy.version and task.item_id not in walk.gold.known
     }
-    heard = voices(walk.ledger.annotations())
+    heard = voices(answers(walk))
     said = [one for key in tasks for one in heard.get(key, ()) if one.answer is not None and not out_of(one)]
     if not said:
         return None
@@ -105,7 +106,8 @@ def _model(walk: Walk) -> Decisions | None:
         return None
     rows = np.flatnonzero(unjudged(walk, found[-1].number))
     costs, codes = walk.policy.costs(walk.regions[1]), walk.regions[0]
-    clause, settled = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.bool_)
+    clause: Ints = np.zeros(len(rows), dtype=np.int64)
+    settled: Bools = np.zeros(len(rows), dtype=np.bool_)
     for start in range(0, len(rows), _BLOCK):
         part = rows[start : start + _BLOCK]
         walk.progress("reading the model's decisions", start, len(rows))
@@ -119,7 +121,10 @@ def _model(walk: Walk) -> Decisions | None:
         settled[start : start + _BLOCK] = strictest != REVIEW
     rows, clause = rows[settled], clause[settled]
     salt = np.uint64(int.from_bytes(fitted.model_id.encode()[-8:].rjust(8, b"\0"), "big"))
-    one = lambda word: (np.zeros(len(rows), dtype=np.int64), (word,))  # noqa: E731
+
+    def one(word: str) -> tuple[Ints, tuple[str, ...]]:
+        return np.zeros(len(rows), dtype=np.int64), (word,)
+
     return Decisions(
         source="model",
         whole=False,

@@ -15,6 +15,7 @@ from hitl.labels.voices import is_answer, out_of, voices
 from hitl.metrics.qa.errors import CRITICAL, Kind, kind_of
 from hitl.metrics.qa.scorecards import Checked
 from hitl.metrics.responses import responses
+from hitl.rounds.counted import answers
 from hitl.rounds.qa_decisions import moment
 from hitl.rounds.walk import Walk
 from hitl.types import Floats, Ints
@@ -171,7 +172,7 @@ def _answered(walk: Walk, samples: Iterable[Sample]) -> dict[str, Verdict]:
         return {}
     bad = {label.name for label in walk.policy.labels if label.violating}
     found: dict[str, Verdict] = {}
-    for key, said in voices(one for one in walk.ledger.annotations() if one.task_key in keys).items():
+    for key, said in voices(one for one in answers(walk) if one.task_key in keys).items():
         heard = [one for one in said if is_answer(one)]
         if heard:
             last = max(heard, key=lambda one: (one.submitted, one.id))

@@ -102,4 +102,5 @@ def _by_label(walk: Walk, tasks: Sequence[Task]) -> tuple[Floats, float]:
     codes, regions = walk.regions
     severity = walk.policy.costs(regions).severity
     rows: Floats = severity[codes[np.array([task.position for task in tasks], dtype=np.int64)]]
-    return rows, float(severity[:, walk.policy.violating].mean()) or 1.0
+    violating = severity[:, walk.policy.violating]
+    return rows, (float(violating.mean()) if violating.size else 0.0) or 1.0

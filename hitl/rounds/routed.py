@@ -126,7 +126,7 @@ def _overdue(wait: _Wait, now: float) -> bool:
 
 def _turnaround(waits: Sequence[_Wait], now: float) -> list[TurnaroundRow]:
     """A row a queue and class, the campaign's own queue first."""
-    order = {"": 0, "another": 1, **{queue: 2 + at for at, queue in enumerate(QUEUES.values())}}
+    order = {queue: at for at, queue in enumerate(("", "another", *QUEUES.values()))}
     ranks = {"": 0, "urgent": 1, "high": 2, "normal": 3, "low": 4}
     groups: dict[tuple[str, str], list[_Wait]] = {}
     for wait in waits:

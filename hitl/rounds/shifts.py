@@ -34,7 +34,8 @@ def read_shifts(path: Path) -> Shifts:
     if len(rows) > MOST_SHIFTS:
         raise DataError(f"{path}: over {MOST_SHIFTS:,} shifts; split the file by time")
     times = np.array([[moment(start), moment(end)] for _, start, end in rows], dtype=np.float64).reshape(-1, 2)
-    wrong = np.flatnonzero(np.isnan(times).any(axis=1) | [not worker for worker, _, _ in rows])
+    unnamed = np.array([not worker for worker, _, _ in rows], dtype=np.bool_)
+    wrong = np.flatnonzero(np.isnan(times).any(axis=1) | unnamed)
     if len(wrong):
         raise DataError(f"{path}, shift {wrong[0] + 1}: give a worker and two times as 2026-03-02T09:00:00Z")
     names = tuple(sorted({worker for worker, _, _ in rows}))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -17,8 +18,11 @@ from hitl.types import Annotation, Move, Queue, Status, Worker, WorkerEvent
 from hitl.workforce.audits import audit_rate
 from hitl.workforce.gate import AT_LEAST, CONFIDENCE, FALSE_ALARMS, Gate, Monitored, gate, monitor
 from hitl.workforce.grounds import Grounds
-from hitl.workforce.lifecycle import KINDS, advance, event_row, fold
+from hitl.workforce.lifecycle import KINDS, STOPPED, advance, event_row, fold
 from hitl.workforce.roster import Listed, changes
+
+Home = Literal["vendor", "team"]
+"""Whom somebody works for, and with."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,14 @@ class Asked:
 def states(ledger: Ledger) -> dict[str, Worker]:
     """Pseudonym → the worker, of everybody about whom something was decided. O(decisions)."""
     return fold(ledger.events(*KINDS))
+
+
+def homes_of(roster: Mapping[str, Worker]) -> dict[Home, dict[str, str]]:
+    """For vendor and team, worker → which, of those of whom it is known."""
+    return {
+        "vendor": {name: one.vendor for name, one in roster.items() if one.vendor},
+        "team": {name: one.team for name, one in roster.items() if one.team},
+    }
 
 
 def workers(ledger: Ledger) -> dict[str, Worker]:
@@ -58,6 +70,8 @@ def move(ledger: Ledger, worker: str, after: Status, grounds: Grounds, ruling: s
         event = Move(worker, held.status, after, **grounds.told, ruling=ruling)
         moved = advance(held, event)
         writer.event(*event_row(event))
+        if not {event.before, event.after}.isdisjoint(STOPPED):
+            writer.recount(worker)
     return states(ledger).get(worker, moved)
 
 
@@ -135,6 +149,15 @@ def standings(walk: Walk, asked: Asked | None = None) -> list[StandingRow]:
     ]
 
 
+def audit_rates(walk: Walk) -> dict[str, float]:
+    """Worker → the share of their answers to look at again, of everybody who is known. O(annotations + tasks)."""
+    known = known_answers(walk, walk.ledger.annotations())
+    return {
+        name: audit_rate(worker.status, sum(one.right for one in known.get(name, ())), len(known.get(name, ())))
+        for name, worker in workers(walk.ledger).items()
+    }
+
+
 def _standing(worker: Worker, answers: int, known: Sequence[Known], asked: Asked) -> StandingRow:
     right = sum(one.right for one in known)
     shown = gate(right, len(known), asked.at_least, asked.confidence)
@@ -153,7 +176,7 @@ def _standing(worker: Worker, answers: int, known: Sequence[Known], asked: Asked
         accuracy=estimate_row(shown.accuracy),
         gate=shown.proposal,
         needed=shown.needed,
-        gold=GoldRow(**asdict(seen)),
+        gold=GoldRow(n=seen.n, misses=seen.misses, evidence=seen.evidence, flagged=seen.flagged, since=seen.since),
         audit_rate=audit_rate(worker.status, right, len(known), at_least=asked.at_least),
         proposal=proposal,
         why=why,

@@ -15,6 +15,7 @@ from hitl.metrics.ops.backlog import DAY
 from hitl.rounds.collect import in_hand
 from hitl.rounds.counted import aside
 from hitl.rounds.walk import Walk
+from hitl.rounds.workforce import Home
 from hitl.types import Annotation, Bools, Floats, Task
 
 MAIN = "main"
@@ -60,10 +61,8 @@ def moment(text: str) -> float:
     return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
 
 
-def record(
-    walk: Walk, annotations: Sequence[Annotation], at: str, of_worker: Mapping[str, Mapping[str, str]]
-) -> Record:
-    """The record as columns as of `at`; `of_worker` are further groupings of work: name → worker → group.
+def record(walk: Walk, annotations: Sequence[Annotation], at: str, homes: Mapping[Home, Mapping[str, str]]) -> Record:
+    """The record as columns as of `at`; `homes` are as of `hitl.rounds.workforce.homes_of`.
 
     The exam is left out, and so is what somebody else wrote in a person's name. O(annotations + tasks).
     """
@@ -78,7 +77,7 @@ def record(
     further = list(clock.further(tasks))
     opened = np.array([clock.pushed[number] for number in clock.pushed])
     return Record(
-        work=_work(done, of_worker),
+        work=_work(done, homes),
         tasks=TaskLog(
             asked=np.array([ask.asked for ask in asks]),
             ended=np.array([ask.ended for ask in asks]),
@@ -162,9 +161,9 @@ def _asks(
             before = people
 
 
-def _work(done: Sequence[tuple[Task, Annotation]], of_worker: Mapping[str, Mapping[str, str]]) -> WorkLog:
+def _work(done: Sequence[tuple[Task, Annotation]], homes: Mapping[Home, Mapping[str, str]]) -> WorkLog:
     workers = [one.worker for _, one in done]
-    more = {name: _coded([of.get(one) for one in workers]) for name, of in of_worker.items() if of}
+    more: dict[str, Grouping] = {name: _coded([of.get(one) for one in workers]) for name, of in homes.items() if of}
     return WorkLog(
         seconds=np.array([one.seconds for _, one in done], dtype=np.float64),
         out=np.array([OUTS.index(out_of(one)) for _, one in done], dtype=np.int64),

@@ -162,9 +162,9 @@ class Plan(BaseModel):
     """Whether reviewers see the model's answer (it anchors them)."""
     hide_predictions: Share = 0.0
     """Share of the tasks that keep it back, by chance, so that the report can tell how far it pulls answers."""
-    resolver: Literal[
-        "majority", "weighted_majority", "dawid_skene", "one_coin", "median", "ordinal", "with_model"
-    ] = "dawid_skene"
+    resolver: Literal["majority", "weighted_majority", "dawid_skene", "one_coin", "median", "ordinal", "with_model"] = (
+        "dawid_skene"
+    )
     """How answers on one item become a label."""
     min_confidence: Share = 0.5
     """A resolution below this stays unresolved."""

@@ -113,8 +113,16 @@ def changes(
                 raise DataError(f"{place}, line {one.line}, column status: {error}") from None
             events.append(move)
         if held != replace(wanted, status=held.status, moves=held.moves):
-            about = {name: getattr(wanted, name) for name in COLUMNS[2:]}
-            events.append(Described(wanted.id, **grounds.told, **about))
+            events.append(
+                Described(
+                    wanted.id,
+                    **grounds.told,
+                    languages=wanted.languages,
+                    skills=wanted.skills,
+                    vendor=wanted.vendor,
+                    team=wanted.team,
+                )
+            )
     return events
 
 

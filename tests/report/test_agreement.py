@@ -18,7 +18,7 @@ from hitl.report.agreement import MOST_PAIRS, agreeing
 @pytest.fixture(scope="module", autouse=True)
 def _drawn_once(campaigns: ModuleType) -> Iterator[None]:
     """The page's plots do not depend on agreement, and take most of the time of a page."""
-    plots = html._plots(campaigns.empty())
+    plots = html._plots(campaigns.sample())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(html, "_plots", lambda history: plots)
         yield

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import get_type_hints
 
 import pytest
-from sample_history import estimate, sample
 
+from hitl.history.figures import EstimateRow
 from hitl.history.qa import (
     ActionRow,
     ActionStepRow,
@@ -27,6 +27,12 @@ from hitl.report import render_html
 
 HOSTILE = "<script>alert(1)</script>"
 AT = "2026-11-20T10:00:00+00:00"
+
+
+def estimate(name, value, spread=0.06, n=200):
+    ends = (0.0, 1.0) if value is None else (max(value - spread, 0.0), min(value + spread, 1.0))
+    method = "too few" if value is None else ""
+    return EstimateRow(name=name, value=value, low=ends[0], high=ends[1], n=n, label="", level=0.95, method=method)
 
 
 def rates(value, n=80):
@@ -76,8 +82,8 @@ def programme(**changes):
 
 
 @pytest.fixture(scope="module")
-def page():
-    return render_html({**sample(1), "qa": programme()})
+def page(campaigns):
+    return render_html({**campaigns.sample(1), "qa": programme()})
 
 
 def test_the_sample_is_what_the_record_holds():
@@ -108,15 +114,15 @@ def test_a_group_of_few_is_told_by_what_its_kind_has_in_common(page):
 
 
 @pytest.mark.parametrize(
-    ("history", "words"),
+    ("rounds", "qa", "words"),
     [
-        (sample(0), "No rounds yet. How often people, vendors, rules"),
-        (sample(1), "hitl qa sample"),
-        ({**sample(1), "qa": programme(rates=[], cards={}, charts=[], causes=[], roots=[], errors=0, without_cause=0,
-                                       actions=[], sessions=[])}, "hitl qa verdicts"),
-        ({**sample(1), "qa": programme(causes=[], roots=[])}, "hitl qa causes"),
-        ({**sample(1), "qa": programme(actions=[])}, "hitl qa action open"),
+        (0, None, "No rounds yet. How often people, vendors, rules"),
+        (1, None, "hitl qa sample"),
+        (1, programme(rates=[], cards={}, charts=[], causes=[], roots=[], errors=0, without_cause=0,
+                      actions=[], sessions=[]), "hitl qa verdicts"),
+        (1, programme(causes=[], roots=[]), "hitl qa causes"),
+        (1, programme(actions=[]), "hitl qa action open"),
     ],
 )  # fmt: skip
-def test_what_is_not_there_says_what_to_do(history, words):
-    assert words in render_html(history)
+def test_what_is_not_there_says_what_to_do(campaigns, rounds, qa, words):
+    assert words in render_html({**campaigns.sample(rounds), **({"qa": qa} if qa else {})})

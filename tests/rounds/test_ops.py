@@ -18,7 +18,8 @@ from hitl.rounds.ops import Planning, ops
 from hitl.rounds.shifts import read_shifts
 from hitl.rounds.walk import Walk
 from hitl.rounds.worklog import record
-from hitl.types import Annotation, Answer, Pick, Pull, Resolution, Task
+from hitl.types import Annotation, Answer, Described, Pick, Pull, Resolution, Task
+from hitl.workforce.lifecycle import event_row
 
 BEGUN = datetime(2026, 3, 2, tzinfo=UTC)
 TASKS = 40
@@ -102,7 +103,10 @@ def test_pace_backlog_and_turnaround_are_those_that_were_planted(walk):
 
 
 def test_groups_are_told_by_who_works_and_by_what_waits(walk):
-    found = told(walk, teams={"ana": "day", "bo": "day"}, vendors={"ana": "acme"})
+    with walk.ledger.transaction() as writer:
+        for worker, vendor in (("ana", "acme"), ("bo", "")):
+            writer.event(*event_row(Described(worker, "lea", "as hired", team="day", vendor=vendor)))
+    found = told(walk)
     groups = {(row["by"], row["name"]): row for row in found["groups"]}
     assert [key for key in groups if key[0] in ("team", "vendor")] == [("team", "day"), ("vendor", "acme")]
     assert groups["team", "day"]["people"] == 2

@@ -33,7 +33,9 @@ def finish(campaign):
 def waiting(tmp_path_factory, stream, new_stand):
     """A campaign whose seed round is done, and whose next waits with some of its answers."""
     stand = new_stand(tmp_path_factory.mktemp("aside"), stream)
-    plan = hitl.Plan(**{**stand.plan.model_dump(), "rounds": 1, "seed_budget": 60, "resolver": "majority"})
+    plan = hitl.Plan(
+        **{**stand.plan.model_dump(), "rounds": 1, "seed_budget": 60, "benchmark": 120, "resolver": "majority"}
+    )
     campaign = stand.campaign(plan=plan, reviewers=PEOPLE, auto=False, model=hitl.TextLinear(heads=1))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(findings, "FINDINGS", {"quarantine": quarantine.learned_without})

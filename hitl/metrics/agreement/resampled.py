@@ -9,7 +9,7 @@ import numpy as np
 from hitl.metrics.agreement.coefficients import Coefficient
 from hitl.metrics.intervals import kish, share_interval
 from hitl.metrics.resample import replicate
-from hitl.types import Estimate, Floats
+from hitl.types import Bools, Estimate, Floats
 
 REPLICATES = 1000
 
@@ -98,7 +98,7 @@ def _bounds(one: Coefficient, weights: Floats, found: float, shaken: Floats) -> 
     return low.item() * size, high.item() * size
 
 
-def _events(speak: Floats, weights: Floats) -> Floats:
+def _events(speak: Bools, weights: Floats) -> Floats:
     """How many tasks speak on one side; those of uneven weights are fewer, by Kish."""
     return np.asarray(kish((weights * speak)[:, None]))
 

@@ -97,5 +97,5 @@ def roots(
 def _share(inclusion: Floats, mine: Bools, among: Bools, cause: str) -> Estimate:
     inside = among.astype(np.float64)[:, None]
     found = shares(mine[:, None] * inside, inside, 1 / inclusion, 1 - inclusion)
-    ends = (float(part[0]) for part in (found.value, found.low, found.high))
-    return Estimate("share_of_errors", *ends, int(found.n[0]), cause, method="Hájek, Wilson interval")
+    value, low, high = (float(part[0]) for part in (found.value, found.low, found.high))
+    return Estimate("share_of_errors", value, low, high, int(found.n[0]), cause, method="Hájek, Wilson interval")

@@ -112,12 +112,12 @@ def scorecards(
     for at in np.flatnonzero(sizes).tolist():
         n, estimates = int(sizes[at]), []
         for name, found in zip(RATES, raw, strict=True):
-            ends = (float(part[at]) for part in (found.value, found.low, found.high))
-            told = Estimate(name, *ends, n, names[at], method="Hájek, Wilson interval at the effective size")
+            value, low, high = (float(part[at]) for part in (found.value, found.low, found.high))
+            told = Estimate(name, value, low, high, n, names[at], method="Hájek, Wilson interval at the effective size")
             estimates.append(unless_few(told, n, "decisions were looked at"))
         pooled = (
-            Estimate(name, *(float(part[at]) for part in found[:3]), n, names[at], method=found[3][at])
-            for name, found in zip(RATES, drawn, strict=True)
+            Estimate(name, float(value[at]), float(low[at]), float(high[at]), n, names[at], method=method[at])
+            for name, (value, low, high, method) in zip(RATES, drawn, strict=True)
         )
         cards.append(Card(names[at], kinds[at], n, float(stands[at]), tuple(estimates), tuple(pooled)))
     return cards

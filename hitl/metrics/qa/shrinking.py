@@ -95,7 +95,8 @@ def _quantile(wrong: Floats, right: Floats, level: float) -> Floats:
     """The quantile (g,) of even mixtures of beta distributions (g, parts), by halving."""
     from scipy.special import betainc
 
-    low, high = np.zeros(len(wrong)), np.ones(len(wrong))
+    low: Floats = np.zeros(len(wrong))
+    high: Floats = np.ones(len(wrong))
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         below = betainc(wrong, right, middle[:, None]).mean(axis=1) < level

@@ -132,7 +132,7 @@ class Stream:
         """(m,) how many of some rows (m,) each answer's author had given before it. O(m log m)."""
         order = np.argsort(self.worker, kind="stable")
         sizes = np.bincount(self.worker, minlength=len(self.workers))
-        total = np.cumsum(rows[order]) - rows[order]
+        total: Ints = np.cumsum(rows[order]) - rows[order]
         first = np.repeat(np.cumsum(sizes) - sizes, sizes)
         found = np.empty(len(self), dtype=np.int64)
         found[order] = total - total[first]
@@ -169,7 +169,7 @@ class Stream:
     def _doubt(self, task: Ints, without: Sequence[Ints]) -> Floats:
         """How often those who answered some tasks (r,) differ from their references, some people left out."""
         tasks = len(self.truth)
-        doubt = np.bincount(self.task, self._errors[self.worker], minlength=tasks)[task]
+        doubt: Floats = np.bincount(self.task, self._errors[self.worker], minlength=tasks)[task].astype(np.float64)
         for worker in without:
             doubt = doubt - self._errors[worker]
         left = np.bincount(self.task, minlength=tasks)[task] - len(without)
