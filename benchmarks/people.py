@@ -38,11 +38,12 @@ from hitl.demo.shift import Hand, hire
 from hitl.demo.stream import demo_policy, generate
 from hitl.rounds import Campaign
 from hitl.rounds.learn import settle_now
+from hitl.rounds.people import pushed_at
 from hitl.types import silent
 from hitl.workforce.simulated import Reviewer, respond
 
 NAME, TOKEN = "people", "HITL_PEOPLE_TOKEN"
-ITEMS, GOLD, WRONG = 2_000, 0.15, 6
+ITEMS, GOLD, WRONG = 2_000, 0.15, 14
 """Items, the share whose label is known, and how many of those labels are wrong on purpose."""
 
 LEAD = ("--actor", "lea")
@@ -107,8 +108,10 @@ def stage(folder: Path, url: str) -> dict[str, str]:
     table, rng = generate(ITEMS, seed=11), np.random.default_rng(11)
     truth = table["truth"].to_pylist()
     key = [label if gold else "" for label, gold in zip(truth, rng.random(ITEMS) < GOLD, strict=True)]
-    for at in rng.choice([at for at, label in enumerate(key) if label == "ok"], WRONG, replace=False).tolist():
-        key[at] = "insult"
+    for at in rng.choice(
+        [at for at, label in enumerate(key) if label not in ("", "ok")], WRONG, replace=False
+    ).tolist():
+        key[at] = "ok"
     pq.write_table(table.append_column("key", pa.array(key)), folder / "stream.parquet")
     (folder / "policy.yaml").write_text(demo_policy().to_yaml())
     columns = {name: name for name in ("id", "text", "reach", "region", "language", "received")}
@@ -239,7 +242,7 @@ def suspension(story: Story) -> None:
         bool(since) and not settled & {one.id for one in since},
     )  # fmt: skip
     before = {one.item_id: one.labels for one in settle_now(campaign.walk)}
-    begun = next(row["begun"] for row in campaign.ledger.rounds() if row["round"] == 1)
+    begun = pushed_at(campaign.walk)[1]
     told = story.hitl("quarantine", bad, "--since", begun, "--reason", "guesses", *LEAD)
     aside = told["set_aside"]
     lifted = story.hitl("quarantine", "lift", bad, "--reason", "to see what it changes", *LEAD)
@@ -286,7 +289,7 @@ def dispute(story: Story) -> None:
     item, workers = max(wronged.items(), key=lambda pair: len(pair[1]))
     before = standings(story)
     made = story.hitl(
-        "dispute", "open", item, "--about", "gold", "--by", workers[0], "--claim", "nobody is attacked here"
+        "dispute", "open", item, "--about", "gold", "--by", workers[0], "--claim", "somebody is attacked here"
     )
     ruled = story.hitl("dispute", "rule", str(made["number"]), "overturned", "--reason", "the key was wrong", *LEAD)
     after = standings(story)

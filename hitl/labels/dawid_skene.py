@@ -19,11 +19,11 @@ class DawidSkene:
 
     The prior counts every worker as having been seen `right` + `error` times right and `error` times wrong in each
     other way, in each row: with few answers a person is taken for decent and not for a genius or an adversary, and a
-    rare class does not melt into a frequent one. The start is the vote shares, or the confusions (k, k) of `start` by
-    worker, from an earlier table: it then ends sooner, mostly in the same place. It ends when the log-likelihood moves
-    by less than `tolerance` an answer. Where a task's label is known (gold), belief is held there and the matrices
-    learn from it; how frequent the classes are is learned from the other tasks, since gold is no sample of them. A
-    step costs O(m k) time; memory is O(m + t k + w k²).
+    rare class does not melt into a frequent one. Every class counts as having been `seen` that often. The start is the
+    vote shares, or the confusions (k, k) of `start` by worker, from an earlier table: it then ends sooner, mostly in
+    the same place. It ends when the log-likelihood moves by less than `tolerance` an answer. Where a task's label is
+    known (gold), belief is held there and the matrices learn from it; how frequent the classes are is learned from the
+    other tasks, since gold is no sample of them. A step costs O(m k) time; memory is O(m + t k + w k²).
 
     >>> table = AnswerTable.of([(f"t{i}", who, label) for i, truth in enumerate("xyxyxyxy")
     ...     for who, label in (("ana", truth), ("bo", truth), ("con", "x"))])
@@ -36,6 +36,7 @@ class DawidSkene:
 
     right: float = 4.0
     error: float = 0.3
+    seen: float = 1.0
     tolerance: float = 1e-6
     steps: int = 200
     start: Mapping[str, Floats] = field(default_factory=dict, compare=False, repr=False)

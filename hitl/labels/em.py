@@ -18,6 +18,11 @@ BLOCK = 32_768
 class ErrorModel(Protocol):
     """How people err: what their expected counts (w, k, k), the truth in rows, say of each person."""
 
+    @property
+    def seen(self) -> float:
+        """How many tasks of each truth are taken as seen before any: no truth is ruled out, however rare."""
+        ...
+
     def confusions(self, counts: Floats) -> Floats:
         """P(answer | truth) (w, k, k), every cell above 0; a person without answers is taken as the prior says."""
         ...
@@ -49,9 +54,9 @@ class _Answers:
         """Expected counts (w, truth, answer), as the sum over tasks of beliefs (t, k); O(m k)."""
         return _by_person(sum(part.T @ beliefs[rows] for rows, part in self.blocks))
 
-    def classes(self, beliefs: Floats) -> Floats:
-        """How frequent the truths are, by the open tasks; gold is no sample of them."""
-        found = np.round(self.open.astype(np.float64) @ beliefs, 10) + 1.0
+    def classes(self, beliefs: Floats, seen: float) -> Floats:
+        """How frequent the truths are, by the open tasks and those `seen` before; gold is no sample of them."""
+        found = np.round(self.open.astype(np.float64) @ beliefs, 10) + seen
         return np.asarray(found / found.sum())
 
     def weigh(self, confusions: Floats, classes: Floats, beliefs: Floats) -> tuple[Floats, float]:
@@ -110,10 +115,10 @@ def _learn(
     beliefs, last = hold(table, shares(table)), -np.inf
     if any(worker in start for worker in table.workers):
         answers.weigh(_started(model, table, start), np.full(k, 1.0 / k), beliefs)
-    confusions, classes = model.confusions(answers.count(beliefs)), answers.classes(beliefs)
+    confusions, classes = model.confusions(answers.count(beliefs)), answers.classes(beliefs, model.seen)
     for _ in range(steps):
         counts, likelihood = answers.weigh(confusions, classes, beliefs)
-        confusions, classes = model.confusions(counts), answers.classes(beliefs)
+        confusions, classes = model.confusions(counts), answers.classes(beliefs, model.seen)
         if abs(likelihood - last) <= tolerance * len(table):
             break
         last = likelihood

@@ -16,7 +16,8 @@ from hitl.types import Floats
 class OneCoin:
     """Dawid-Skene with one number a worker (Zhang et al. 2016, JMLR 17:1-44), for many workers with few answers each.
 
-    The prior counts every worker as having been right `right` times and wrong `wrong` times, in any row. Without one
+    The prior counts every worker as having been right `right` times and wrong `wrong` times, in any row, and every
+    class as `seen` that often. Without one
     the likelihood is highest where a class swallows all tasks and people are adversaries (bluebirds); the prior, which
     takes people for decent, and the start at the vote shares keep it from there. Start, end, gold and cost are those of
     `DawidSkene`.
@@ -29,6 +30,7 @@ class OneCoin:
 
     right: float = 4.0
     wrong: float = 1.0
+    seen: float = 1.0
     tolerance: float = 1e-6
     steps: int = 200
     start: Mapping[str, Floats] = field(default_factory=dict, compare=False, repr=False)

@@ -22,8 +22,8 @@ class Ordinal:
     A worker answers l where j is true with P ∝ exp(-precision |l - j| + severity (l - j)), two numbers a worker: a
     discrete Laplace distribution, askew for those who judge too harshly or too mildly. `AnswerTable.labels` are in the
     order of the scale. The prior counts every worker as having been seen `strength` times in each row with `precision`
-    and without severity; both numbers are found by Newton's method on a concave function, O(w k²) a step of it. Start,
-    end, gold and cost are those of `DawidSkene`.
+    and without severity, and every class as `seen` that often; both numbers are found by Newton's method on a concave
+    function, O(w k²) a step of it. Start, end, gold and cost are those of `DawidSkene`.
 
     >>> said = [(f"t{i}", who, str(min(i % 5 + lean, 4))) for i in range(10)
     ...     for who, lean in (("ana", 0), ("bo", 0), ("harsh", 1))]
@@ -34,6 +34,7 @@ class Ordinal:
 
     strength: float = 5.0
     precision: float = 1.5
+    seen: float = 1.0
     tolerance: float = 1e-6
     steps: int = 200
     start: Mapping[str, Floats] = field(default_factory=dict, compare=False, repr=False)

@@ -37,7 +37,8 @@ class Confusion:
 def confusion_bounds(confusion: Floats, support: Floats) -> tuple[Floats, Floats]:
     """95 % equal-tailed bounds of probabilities that rest on `support` answers, of the same shape: a beta's quantiles.
 
-    A cell of a row with a Dirichlet posterior is beta-distributed; `support` is its weight (see `Settled`).
+    A cell of a row with a Dirichlet posterior is beta-distributed; `support` is its weight (see `Settled`). Of planted
+    matrices, with four answers a task, they hold 93 % of the cells: the pull of the prior is not in them.
 
     >>> low, high = confusion_bounds(np.array([[0.9, 0.1]]), np.array([[100.0, 100.0]]))
     >>> low.round(2), high.round(2)

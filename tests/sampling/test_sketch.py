@@ -179,7 +179,7 @@ def test_a_floored_draw_is_that_of_the_raised_weights_however_it_is_fed(n, size,
     # whole 1024ths, so that the mean is exact; some weights are 0, or all
     weights = np.rint(1024 * rng.pareto(1.0, n).clip(max=1e4)) / 1024 * (rng.random(n) < some)
     uniforms = draws(items.keys, seed + 1)
-    lowest = floor * (weights.sum() / max(n, 1))
+    lowest = floor * weights.sum() / max(n, 1)
     expected = ProbabilityDraw(size)
     expected.feed(items, np.maximum(weights, lowest or 1.0), uniforms)
     fed, merged = FlooredDraw(size, floor), FlooredDraw(size, floor)

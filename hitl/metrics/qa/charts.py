@@ -123,7 +123,7 @@ def _predicted(k: Floats, n: Floats, sizes: Floats) -> tuple[Floats, Floats]:
     for at in np.flatnonzero((n > 0) & (sizes > 0)).tolist():
         whole = max(round(sizes[at]), 1)
         before = betabinom(whole, k[at] + 0.5, n[at] - k[at] + 0.5)
-        reach = before.cdf(np.arange(whole + 1))
+        reach = np.cumsum(before.pmf(np.arange(whole + 1)))  # its own `cdf` adds them all up anew for each
         low[at], high[at] = (int(np.searchsorted(reach, level)) / whole for level in (ALPHA / 2, 1 - ALPHA / 2))
     return low, high
 
