@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from hitl.labels.voices import voices
 from hitl.rounds.review import named
 from hitl.rounds.walk import Walk
 from hitl.types import Annotation, Floats, Task
+from hitl.types.times import utc
 from hitl.workforce.cases import encode, one_hot
 from hitl.workforce.exposure import Sights, exposure
 
@@ -42,10 +42,9 @@ def day_of(moment: str) -> str:
     ('2026-03-03', '')
     """
     try:
-        time = datetime.fromisoformat(moment)
+        return utc(moment).date().isoformat()
     except ValueError:
         return ""
-    return (time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)).date().isoformat()
 
 
 def _severities(walk: Walk, tasks: Sequence[Task], annotations: Sequence[Annotation]) -> Floats:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +19,7 @@ from hitl.pool.keys import as_column, as_mask, hash_text
 from hitl.rounds.decisions import DECIDERS, OUTCOMES, DecisionLog, codes_in
 from hitl.rounds.in_force import Period
 from hitl.types import Estimate, Ints
+from hitl.types.times import datetime64
 
 _OPEN = 1  # the state of an appeal that is not decided; 0 of a decision that nobody appealed against
 _STATES = 2 + len(OUTCOMES)
@@ -40,7 +39,7 @@ def placed(log: DecisionLog, periods: Sequence[Period]) -> tuple[DecisionLog, In
 
     A decision belongs to the model that it names, or to the one that was in force when it was taken. O(n).
     """
-    begun = np.array([_moment(period.begin) for period in periods], dtype="datetime64[us]")
+    begun = np.array([datetime64(period.begin) for period in periods], dtype="datetime64[us]")
     at = np.searchsorted(begun, log.decided_at, side="right").astype(np.int64) - 1
     last = {period.model: place for place, period in enumerate(periods) if period.model}
     named = codes_in(log.words["model"], tuple(last))
@@ -49,11 +48,6 @@ def placed(log: DecisionLog, periods: Sequence[Period]) -> tuple[DecisionLog, In
     early = ~strange & (at < 0)
     faults = {"model: is none of this campaign's": strange, "decided_at: is before the campaign began": early}
     return log.without(faults), at[~strange & ~early]
-
-
-def _moment(time: str) -> Any:
-    read = datetime.fromisoformat(time)
-    return np.datetime64((read.astimezone(UTC) if read.tzinfo else read).replace(tzinfo=None), "us")
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,8 +35,9 @@ from hitl.metrics.ops import (
 from hitl.metrics.ops.backlog import DAY
 from hitl.rounds.walk import Walk
 from hitl.rounds.workforce import Home, homes_of, states
-from hitl.rounds.worklog import Record, moment, record
+from hitl.rounds.worklog import Record, record
 from hitl.types import Annotation, Bools, Estimate, Ints
+from hitl.types.times import seconds_since_1970
 
 OF_PEOPLE: tuple[GroupedBy, ...] = ("worker", "team", "vendor")
 OF_TASKS: tuple[GroupedBy, ...] = ("language", "queue")
@@ -67,13 +68,13 @@ def ops(walk: Walk, annotations: Sequence[Annotation], at: str, plan: Planning |
     O(annotations + tasks).
     """
     plan = plan or Planning()
-    if plan.due and np.isnan(moment(plan.due)):
+    if plan.due and np.isnan(seconds_since_1970(plan.due)):
         raise DataError(f"due {plan.due!r}: that is no date; write it as 2026-12-31, or with a time behind it")
     homes = homes_of(states(walk.ledger))
     found = record(walk, annotations, at, homes)
     if not len(found.tasks) and not len(found.work):
         return None
-    return _Telling(walk, found, moment(at), plan, homes).row(at)
+    return _Telling(walk, found, seconds_since_1970(at), plan, homes).row(at)
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,13 +191,13 @@ class _Telling:
         )
 
     def _due(self, backlog: int, flow: Flow, work: WorkLog, at_work: int) -> TargetRow:
-        left = (moment(self.plan.due) - self.now) / DAY
+        left = (seconds_since_1970(self.plan.due) - self.now) / DAY
         answers = daily_target(backlog, flow, left)
         pace = ratio_estimate(work.answered.astype(np.float64), active(work.seconds) / 3600, "answers_an_hour")
         hours = over(answers, pace, "hours_a_day")
         people = Estimate("people", at_work or float("nan"), at_work, at_work, at_work, method="nobody worked lately")
         return TargetRow(
-            due=datetime.fromtimestamp(moment(self.plan.due), UTC).isoformat(),
+            due=datetime.fromtimestamp(seconds_since_1970(self.plan.due), UTC).isoformat(),
             days=left,
             answers_a_day=estimate_row(answers),
             hours_a_day=estimate_row(hours),

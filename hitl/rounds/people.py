@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from hitl.history import PersonRow, read_estimate
 from hitl.labels.settle import rulings
@@ -14,6 +13,7 @@ from hitl.rounds.counted import aside
 from hitl.rounds.learn import settle_now
 from hitl.rounds.walk import Walk
 from hitl.types import Annotation, Estimate, Resolution, Task
+from hitl.types.times import seconds_since_1970
 
 
 def people(walk: Walk, annotations: Sequence[Annotation]) -> list[PersonRow]:
@@ -133,10 +133,5 @@ def pushed_at(walk: Walk) -> dict[int, str]:
 
 def seconds_between(start: str, end: str) -> float | None:
     """Seconds from one ISO 8601 time to another; None where one is missing, or the clocks contradict each other."""
-    try:
-        first, last = (datetime.fromisoformat(text) for text in (start, end))
-    except ValueError:
-        return None
-    first, last = (time if time.tzinfo else time.replace(tzinfo=UTC) for time in (first, last))
-    seconds = (last - first).total_seconds()
+    seconds = seconds_since_1970(end) - seconds_since_1970(start)
     return seconds if seconds >= 0 else None

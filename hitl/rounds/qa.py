@@ -19,11 +19,11 @@ from hitl.metrics.qa.errors import CAUSES
 from hitl.metrics.qa.scorecards import RATES, Card, rate, scorecards
 from hitl.metrics.qa.shrinking import effective
 from hitl.rounds.qa_actions import action_rows
-from hitl.rounds.qa_decisions import moment
 from hitl.rounds.qa_record import KINDS, Looked, Programme, Sample, checked, codes, inclusion, programme
 from hitl.rounds.qa_sessions import session_rows
 from hitl.rounds.qa_slices import DIMENSIONS, OF, within
 from hitl.rounds.walk import Walk
+from hitl.types.times import datetime64
 from hitl.workforce.qa import actions, sessions
 
 Period = Literal["day", "week", "month"]
@@ -125,7 +125,7 @@ def chart(
 ) -> ChartRow:
     """A control chart of one rate, of all decisions or a part, by when they were taken; see `p_chart`."""
     mine = [one for one, inside in zip(looked, within(looked, where or {}), strict=True) if inside]
-    times = np.array([moment(one.drawn.at) for one in mine], dtype="datetime64[us]")
+    times = np.array([datetime64(one.drawn.at) for one in mine], dtype="datetime64[us]")
     whole = times.astype(f"datetime64[{_UNITS[period]}]")
     found = checked(mine) if mine else None
     titles = sorted({str(one) for one in whole})
@@ -158,7 +158,7 @@ def chart(
 
 def _period(looked: Sequence[Looked]) -> Period:
     """The longest period of which the decisions fill six or more, or else a day."""
-    times = np.array([moment(one.drawn.at) for one in looked], dtype="datetime64[us]")
+    times = np.array([datetime64(one.drawn.at) for one in looked], dtype="datetime64[us]")
     filled = {unit: len(np.unique(times.astype(f"datetime64[{code}]"))) for unit, code in _UNITS.items()}
     for unit in ("month", "week"):
         if filled[unit] >= 6:

@@ -14,11 +14,11 @@ from hitl.history.qa import ActionRow, ActionStepRow, EffectRow
 from hitl.metrics.qa.change import change
 from hitl.metrics.qa.errors import CAUSES
 from hitl.metrics.qa.scorecards import RATES, rate
-from hitl.rounds.qa_decisions import moment
 from hitl.rounds.qa_record import Looked, checked, programme
 from hitl.rounds.qa_slices import within
 from hitl.rounds.walk import Walk
 from hitl.types import Estimate
+from hitl.types.times import datetime64
 from hitl.workforce.qa.actions import KIND, Action, advance, fold
 
 
@@ -87,8 +87,8 @@ def effect_of(action: Action, looked: Sequence[Looked]) -> EffectRow | None:
     """
     if not action.done:
         return None
-    times = np.array([moment(one.drawn.at) for one in looked], dtype="datetime64[us]")
-    opened, done = moment(action.opened), moment(action.done)
+    times = np.array([datetime64(one.drawn.at) for one in looked], dtype="datetime64[us]")
+    opened, done = datetime64(action.opened), datetime64(action.done)
     earlier = [one for one, at in zip(looked, times, strict=True) if at < opened]
     later = [one for one, at in zip(looked, times, strict=True) if at >= done]
     before, after = (_figure(side, action.metric, action.where) for side in (earlier, later))

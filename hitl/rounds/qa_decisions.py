@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from hitl.policy.parts import ACTIONS
 from hitl.rounds.decisions import codes_in
 from hitl.rounds.walk import Walk
 from hitl.types import Bools, Ints, Keys
+from hitl.types.times import datetime64
 
 KINDS = ("human", "vendor", "resolver", "rule", "model", "automated")
 """Who decides: a person of one's own, a person of a vendor, what answers were resolved to, a rule, a model, or
@@ -88,13 +88,4 @@ def languages(walk: Walk, position: Ints, said: pa.ChunkedArray | None = None) -
 
 def moments(times: Sequence[str]) -> Any:
     """(n,) datetime64[us] in UTC, NaT where it is no time."""
-    return np.array(list(map(moment, times)), dtype="datetime64[us]")
-
-
-def moment(time: str) -> np.datetime64:
-    """An ISO 8601 time as datetime64[us] in UTC; NaT where it is none."""
-    try:
-        read = datetime.fromisoformat(time)
-    except ValueError:
-        return np.datetime64("NaT", "us")
-    return np.datetime64((read.astimezone(UTC) if read.tzinfo else read).replace(tzinfo=None), "us")
+    return np.array(list(map(datetime64, times)), dtype="datetime64[us]")

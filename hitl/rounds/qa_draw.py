@@ -12,7 +12,7 @@ import numpy as np
 
 from hitl.errors import CampaignError, ConfigError
 from hitl.metrics.qa.allocation import allocate, risk
-from hitl.rounds.qa_decisions import JOIN, Decisions, moment
+from hitl.rounds.qa_decisions import JOIN, Decisions
 from hitl.rounds.qa_logged import logged_decisions
 from hitl.rounds.qa_own import believed, own_decisions
 from hitl.rounds.qa_record import SAMPLED, Programme, Sample, programme
@@ -22,6 +22,7 @@ from hitl.sampling.candidates import Candidates
 from hitl.sampling.sketch import FlooredDraw
 from hitl.sampling.uniforms import derive, draws
 from hitl.types import Floats, Ints
+from hitl.types.times import datetime64
 
 FLOOR = 0.5
 """Of the mean wish in its stratum: so much of the draw is even, whatever is believed (`FlooredDraw`)."""
@@ -124,16 +125,16 @@ def _drawn(items: Candidates, wish: Floats, sizes: Ints, floor: float) -> tuple[
 def _window(decisions: Decisions, held: Programme, wanted: Wanted, now: str) -> Decisions:
     """What a source decided in the time that is wanted, and after it was last drawn from."""
     drawn = [sample.until[decisions.source] for sample in held.samples.values() if decisions.source in sample.until]
-    since: np.datetime64 | None = moment(wanted.since) if wanted.since else None
-    if (since is not None and np.isnat(since)) or (wanted.until and np.isnat(moment(wanted.until))):
+    since: np.datetime64 | None = datetime64(wanted.since) if wanted.since else None
+    if (since is not None and np.isnat(since)) or (wanted.until and np.isnat(datetime64(wanted.until))):
         raise ConfigError("--since and --until are ISO 8601 times, such as 2026-03-01T00:00:00Z")
-    last = max(map(moment, drawn)) if drawn else None
+    last = max(map(datetime64, drawn)) if drawn else None
     if since is not None and last is not None and since < last:
         raise CampaignError(
             f"{decisions.source}: decisions until {last} were drawn from already, and would count twice; leave --since "
             "out to go on from there"
         )
-    late = decisions.at <= moment(wanted.until or now)
+    late = decisions.at <= datetime64(wanted.until or now)
     rows = late if last is None else late & (decisions.at > last)
     return decisions.take(rows if since is None else rows & (decisions.at >= since))
 

@@ -16,9 +16,9 @@ from hitl.metrics.qa.errors import CRITICAL, Kind, kind_of
 from hitl.metrics.qa.scorecards import Checked
 from hitl.metrics.responses import responses
 from hitl.rounds.counted import answers
-from hitl.rounds.qa_decisions import moment
 from hitl.rounds.walk import Walk
 from hitl.types import Floats, Ints
+from hitl.types.times import datetime64
 from hitl.workforce import disputes
 
 SAMPLED, ASKED, CHECKED, CAUSED = "qa sample", "qa asked", "qa verdicts", "qa causes"
@@ -189,7 +189,7 @@ def _ruled(walk: Walk, samples: Iterable[Sample], verdicts: Mapping[str, Verdict
     told = dict(verdicts)
     for review, item in items.items():
         ruling = rulings[item]
-        if review in told and moment(ruling.at) >= moment(told[review].at):
+        if review in told and datetime64(ruling.at) >= datetime64(told[review].at):
             labels = tuple(name for name in ruling.labels or () if name in bad)
             told[review] = Verdict(labels, ruling.actor, ruling.at)
     return told

@@ -16,8 +16,8 @@ from hitl.rounds.judged import Measured
 from hitl.rounds.learn import fit_model_on, settle_now, training_set
 from hitl.rounds.walk import Walk
 from hitl.types import Annotation, Comparison, Resolution
+from hitl.types.times import utc
 from hitl.workforce.grounds import Grounds
-from hitl.workforce.lifecycle import moment
 from hitl.workforce.quarantine import (
     EDITED,
     KINDS,
@@ -94,7 +94,7 @@ def _places(walk: Walk, worker: str, now: Sequence[Quarantine]) -> dict[str, int
 
 def _utc(time: str) -> str:
     try:
-        return moment(time).isoformat()
+        return utc(time).isoformat()
     except ValueError:
         raise WorkforceError(f"{time!r} is no time; write 2026-03-02, or 2026-03-02T09:30:00Z") from None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -23,6 +22,7 @@ from hitl.rounds.review import Heard
 from hitl.rounds.routing import ROUTED
 from hitl.rounds.walk import Walk
 from hitl.types import Task
+from hitl.types.times import seconds_since_1970
 from hitl.workforce.routing import QUEUES, seconds_of
 
 Skills = Mapping[str, Collection[str]]
@@ -66,19 +66,6 @@ def routing(walk: Walk, now: str, skills: Skills = NOT_KNOWN) -> RoutingRow:
         languages=_languages(tasks, heard, lost, waits, moment, skills),
         exposure=exposed(walk, tasks, annotations, now),
     )
-
-
-def seconds_since_1970(moment: str) -> float:
-    """An ISO 8601 time as a number; NaN where that is none.
-
-    >>> seconds_since_1970("1970-01-02T00:00:00Z"), seconds_since_1970("")
-    (86400.0, nan)
-    """
-    try:
-        time = datetime.fromisoformat(moment)
-    except ValueError:
-        return float("nan")
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 def _in_stream(walk: Walk, tasks: Sequence[Task], heard: Heard, lost: Collection[str]) -> Iterable[_Wait]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from hitl.errors import DataError
 from hitl.metrics.ops import Shifts
-from hitl.rounds.worklog import moment
+from hitl.types.times import seconds_since_1970
 
 COLUMNS = ("worker", "start", "end")
 
@@ -33,7 +33,9 @@ def read_shifts(path: Path) -> Shifts:
         raise DataError(f"{path}: cannot be read as CSV ({error})") from None
     if len(rows) > MOST_SHIFTS:
         raise DataError(f"{path}: over {MOST_SHIFTS:,} shifts; split the file by time")
-    times = np.array([[moment(start), moment(end)] for _, start, end in rows], dtype=np.float64).reshape(-1, 2)
+    times = np.array(
+        [[seconds_since_1970(start), seconds_since_1970(end)] for _, start, end in rows], dtype=np.float64
+    ).reshape(-1, 2)
     unnamed = np.array([not worker for worker, _, _ in rows], dtype=np.bool_)
     wrong = np.flatnonzero(np.isnan(times).any(axis=1) | unnamed)
     if len(wrong):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from hitl.rounds.counted import aside
 from hitl.rounds.walk import Walk
 from hitl.rounds.workforce import Home
 from hitl.types import Annotation, Bools, Floats, Task
+from hitl.types.times import seconds_since_1970
 
 MAIN = "main"
 """How the campaign's own queue is called."""
@@ -48,19 +48,6 @@ class Record:
         return np.asarray(inside.any(axis=1))
 
 
-def moment(text: str) -> float:
-    """An ISO 8601 time in seconds since 1970, UTC where it names no zone; NaN for what is none.
-
-    >>> moment("1970-01-02"), moment("")
-    (86400.0, nan)
-    """
-    try:
-        read = datetime.fromisoformat(text)
-    except ValueError:
-        return float("nan")
-    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
-
-
 def record(walk: Walk, annotations: Sequence[Annotation], at: str, homes: Mapping[Home, Mapping[str, str]]) -> Record:
     """The record as columns as of `at`; `homes` are as of `hitl.rounds.workforce.homes_of`.
 
@@ -68,7 +55,7 @@ def record(walk: Walk, annotations: Sequence[Annotation], at: str, homes: Mappin
     """
     tasks = {task.key: task for task in walk.ledger.tasks() if task.queue != "exam"}
     heard = {key: said for key, said in voices(annotations).items() if key in tasks}
-    clock = _Clock.of(walk, moment(at))
+    clock = _Clock.of(walk, seconds_since_1970(at))
     done = [(tasks[key], one) for key, said in heard.items() for one in said if out_of(one) != "unconfirmed"]
     gone = aside(walk, annotations)  # it took its time, and is wanted anew
     counted = voices(one for one in annotations if one.id not in gone) if gone else heard
@@ -108,12 +95,15 @@ class _Clock:
     @classmethod
     def of(cls, walk: Walk, now: float) -> _Clock:
         pushed, left = (
-            {n: moment(when) for n, when in walk.ledger.completed(step).items()} for step in ("push", "pull")
+            {n: seconds_since_1970(when) for n, when in walk.ledger.completed(step).items()}
+            for step in ("push", "pull")
         )
         more = defaultdict[str, list[float]](list)
         for key, _, when in walk.ledger.intended("overlap"):
-            more[key].append(moment(when))
-        return cls(now, pushed, left, more, {key: moment(when) for key, _, when in walk.ledger.intended("push")})
+            more[key].append(seconds_since_1970(when))
+        return cls(
+            now, pushed, left, more, {key: seconds_since_1970(when) for key, _, when in walk.ledger.intended("push")}
+        )
 
     def late(self, task: Task) -> list[float]:
         """When one person more was asked after the task's round had gone on: another round began with it."""
@@ -148,7 +138,7 @@ def _asks(
         held = {task.key for task in in_hand(walk, rounds[-1]["round"])}
     for task in tasks:
         said = heard.get(task.key, ())
-        given = sorted(moment(one.submitted) for one in said if is_answer(one))
+        given = sorted(seconds_since_1970(one.submitted) for one in said if is_answer(one))
         if task.key in lost or (len(given) < task.overlap and not wants_people(task, said)):
             continue
         begun, late = clock.reviews.get(task.key, clock.pushed.get(task.round, float("nan"))), clock.late(task)
@@ -167,7 +157,7 @@ def _work(done: Sequence[tuple[Task, Annotation]], homes: Mapping[Home, Mapping[
     return WorkLog(
         seconds=np.array([one.seconds for _, one in done], dtype=np.float64),
         out=np.array([OUTS.index(out_of(one)) for _, one in done], dtype=np.int64),
-        at=np.array([moment(one.submitted) for _, one in done]),
+        at=np.array([seconds_since_1970(one.submitted) for _, one in done]),
         by={"worker": _coded(workers), **more, **_by_task([task for task, _ in done])},
     )
 

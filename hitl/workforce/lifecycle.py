@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from functools import reduce
 from types import MappingProxyType
 from typing import Any, get_args
@@ -24,6 +23,7 @@ from typing import Any, get_args
 from hitl.errors import WorkforceError
 from hitl.history import EventRow
 from hitl.types import Annotation, Described, Move, Status, Worker, WorkerEvent
+from hitl.types.times import utc
 
 MOVED, DESCRIBED = "worker moved", "worker described"
 
@@ -148,10 +148,10 @@ def status_at(worker: Worker, time: str) -> Status:
 
     Of moves at the same time the last counts. O(moves).
     """
-    when = moment(time)
+    when = utc(time)
     stood: Status = ""
     for move in worker.moves:
-        if moment(move.at) <= when:
+        if utc(move.at) <= when:
             stood = move.after
     return stood
 
@@ -175,9 +175,3 @@ def counted(annotation: Annotation, states: Mapping[str, Worker]) -> bool:
         return status_at(worker, annotation.submitted) not in STOPPED
     except ValueError:
         return True
-
-
-def moment(time: str) -> datetime:
-    """An ISO 8601 time, in UTC where it names no zone; raises `ValueError` for other text."""
-    read = datetime.fromisoformat(time)
-    return read if read.tzinfo else read.replace(tzinfo=UTC)

@@ -13,7 +13,7 @@ from functools import reduce
 from hitl.errors import WorkforceError
 from hitl.history import EventRow
 from hitl.types import Annotation
-from hitl.workforce.lifecycle import moment
+from hitl.types.times import utc
 
 QUARANTINED, LIFTED = "quarantined", "quarantine lifted"
 
@@ -51,10 +51,10 @@ class Quarantine:
     def covers(self, time: str) -> bool:
         """Whether a time lies in it. An unreadable one does: nobody can say that it was before."""
         try:
-            when = moment(time)
+            when = utc(time)
         except ValueError:
             return True
-        return moment(self.since) <= when and (not self.until or when < moment(self.until))
+        return utc(self.since) <= when and (not self.until or when < utc(self.until))
 
     @property
     def span(self) -> str:
@@ -120,13 +120,13 @@ def _ended(held: Quarantine, event: EventRow) -> Quarantine:
 
 def _check(begun: Quarantine, known: Mapping[int, Quarantine]) -> None:
     try:
-        start, ends = moment(begun.since), moment(begun.until) if begun.until else None
+        start, ends = utc(begun.since), utc(begun.until) if begun.until else None
     except ValueError:
         raise WorkforceError(f"{begun.span} is no time; write 2026-03-02, or 2026-03-02T09:30:00Z") from None
     if ends is not None and ends <= start:
         raise WorkforceError(f"{begun.span}: it would end before it begins; write the earlier time first")
     for held in in_force(known.values()):
-        open_end = not held.until or (ends is not None and ends <= moment(held.until))
+        open_end = not held.until or (ends is not None and ends <= utc(held.until))
         if held.worker == begun.worker and held.covers(begun.since) and open_end:
             raise WorkforceError(
                 f"{begun.worker} is set aside {held.span} already, by {held.actor} (quarantine {held.number}); nothing "

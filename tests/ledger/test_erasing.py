@@ -28,8 +28,9 @@ def ledger(place, opened):
         strange = said("9", "no task of ours", answer=Answer(("spam",), note=NOTE))
         writer.mirror(Pull((mine, others, strange), "here", drafts={"b": ("w-1",)}, seen={"a": ("1",), "b": ("2",)}))
         writer.mirror(Pull((said("1", "a", labels=("ok",), changed_by="w-1"),), "here"))
-        writer.event("worker moved", {"worker": "w-1", "reason": "w-1 is too fast", "actor": "lea"})
-        writer.event("worker moved", {"worker": "w-12", "reason": "calm", "actor": "lea"})
+        moved = {"before": "", "after": "watch", "actor": "lea"}
+        writer.event("worker moved", {**moved, "worker": "w-1", "reason": "w-1 is too fast"})
+        writer.event("worker moved", {**moved, "worker": "w-12", "reason": "calm"})
         told = {"workers": [{"worker": "w-1", "n": 4}, {"worker": "w-2", "n": 9}], "pairs": {"w-1 × w-2": 0.5}}
         writer.complete(0, "resolve", told, 0.1)
         writer.add_metrics(0, "agreement", "m", [Estimate("kappa", 0.5, 0.1, 0.9, 4, label="w-1 × w-2")])
