@@ -17,6 +17,7 @@ from hitl.history.workforce import MoveRow, StandingRow
 from hitl.types import Progress
 
 if TYPE_CHECKING:
+    from hitl.labels.worth import Confusion
     from hitl.rounds import Campaign
 
 people = typer.Typer(rich_markup_mode=None, help="Where people stand, and what their record says; alone, the list.")
@@ -105,6 +106,22 @@ def history(worker: Who, config: ConfigPath = HERE, as_json: AsJson = False) -> 
         )
     found = decisions(known[worker])
     tell(as_json, found, lambda console: _show_moves(console, worker, found))
+
+
+@people.command()
+def confusion(worker: Who, config: ConfigPath = HERE, as_json: AsJson = False) -> None:
+    """Tell how somebody errs: how often they answer each label where each is right, with 95 % bounds."""
+    from hitl.rounds.confusions import confusions, matrix_rows
+
+    with bars() as progress:
+        found = confusions(_known(config, progress).walk)
+    if worker not in found:
+        raise WorkforceError(
+            f"nothing is known of how {worker!r} errs: nobody of that name has given a label that counts, or the "
+            "plan's resolver has no confusion matrices; `hitl people list` tells who there is"
+        )
+    matrices = found[worker]
+    tell(as_json, matrix_rows(matrices), lambda console: _show_matrices(console, matrices))
 
 
 @people.command("import")
@@ -234,6 +251,20 @@ def _share(row: EstimateRow) -> str:
     ends = ", ".join(f"{end:.0%}" for end in (row["low"], row["high"]) if end is not None)
     # Spaces that do not break: a figure stands in one line with its interval.
     return f"{row['value']:.0%} [{ends}]".replace(" ", "\u00a0")
+
+
+def _show_matrices(console: Console, matrices: tuple[Confusion, ...]) -> None:
+    for one in matrices:
+        rows = [
+            [name, *(_bounded(one, truth, answer) for answer in range(len(one.labels)))]
+            for truth, name in enumerate(one.labels)
+        ]
+        console.print(table(["is, and they answer", *one.labels], rows, one.about))
+
+
+def _bounded(one: Confusion, truth: int, answer: int) -> str:
+    value, low, high = (float(part[truth, answer]) for part in (one.value, one.low, one.high))
+    return f"{value:.0%} [{low:.0%}, {high:.0%}]".replace(" ", "\u00a0")
 
 
 def _show_moves(console: Console, worker: str, found: list[MoveRow]) -> None:

@@ -23,6 +23,7 @@ from hitl.history.slices import SlicesRow
 from hitl.history.thresholds import ThresholdsRow
 from hitl.history.transparency import TransparencyFinding
 from hitl.history.trends import TrendsRow
+from hitl.history.workforce import WorkforceRow
 
 
 class PickRow(TypedDict):
@@ -213,6 +214,7 @@ class History(TypedDict):
     rounds: list[RoundRow]
     people: list[PersonRow]
     tampering: list[TamperRow]  # the gravest first
+    workforce: NotRequired[WorkforceRow]  # where people stand, and how they err; not in a short history
     routing: NotRequired[RoutingRow]  # where items went, and what people had to see; not in a short history
     rulings: NotRequired[RulingsRow]  # what was contested and set aside; not in a short history
     ops: OpsRow | None  # as of `generated`; None before anybody was asked

@@ -29,6 +29,15 @@ class GoldRow(TypedDict):
     since: int | None  # the answer from which on they most likely were no longer good enough
 
 
+class MixedUpRow(TypedDict):
+    """One way in which somebody errs: how often they answer so where that is true."""
+
+    about: str  # the label whose yes-or-no question it is of; empty where an item has one label
+    truth: str
+    answer: str
+    share: EstimateRow
+
+
 class StandingRow(TypedDict):
     """One person: a pseudonym, never a name. What is proposed a named person decides."""
 
@@ -47,3 +56,11 @@ class StandingRow(TypedDict):
     audit_rate: float  # share of their answers to look at again
     proposal: str  # a status, or empty where the record proposes none
     why: str  # in words; empty where nothing is proposed
+    moves: list[MoveRow]  # every decision about where they stand, the first one first
+
+
+class WorkforceRow(TypedDict):
+    """Everybody who works, and how they err."""
+
+    people: list[StandingRow]  # in the order of their pseudonyms
+    mixed_up: dict[str, list[MixedUpRow]]  # of those who surely make an error, the likeliest first

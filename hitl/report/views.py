@@ -20,6 +20,7 @@ from hitl.report.routing import seen, sent
 from hitl.report.rulings import contested, set_aside
 from hitl.report.signals import proposed
 from hitl.report.slices import fair
+from hitl.report.standing import errors, standing
 from hitl.report.story import find, headline, next_steps, verdict
 from hitl.report.text import figure, known
 from hitl.report.thresholds import automation
@@ -69,6 +70,8 @@ def view(history: History) -> View:
         "answers": answers(history, latest),
         "people": people(history),
         "hints": hints(history),
+        "standing": standing(history),
+        "errors": errors(history),
         "signals": proposed(rounds),
         "tampering": tampering(history),
         "routing": sent(history),

@@ -41,6 +41,11 @@ def settle_now(walk: Walk, annotations: Sequence[Annotation] | None = None) -> l
     return _settle(walk, annotations)[0]
 
 
+def people_now(walk: Walk) -> tuple[WorkerEstimate, ...]:
+    """What the answers so far that count say of the people who gave them."""
+    return _settle(walk)[1]
+
+
 def _settle(
     walk: Walk, annotations: Sequence[Annotation] | None = None
 ) -> tuple[list[Resolution], tuple[WorkerEstimate, ...]]:

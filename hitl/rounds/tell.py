@@ -11,11 +11,13 @@ import numpy as np
 
 import hitl
 from hitl.history import Findings, History, LabelRow, PickRow, RoundRow, YieldRow, estimate_row, read_estimate
+from hitl.history.workforce import WorkforceRow
 from hitl.labels.voices import is_answer, latest
 from hitl.metrics.ops import operations
 from hitl.metrics.tampering import KINDS, tampering
 from hitl.rounds.brief import brief
 from hitl.rounds.collect import unanswered
+from hitl.rounds.confusions import mixed_up
 from hitl.rounds.ops import ops
 from hitl.rounds.people import people
 from hitl.rounds.qa import qa
@@ -25,7 +27,7 @@ from hitl.rounds.rulings import rulings
 from hitl.rounds.stopping import left_over, stopping
 from hitl.rounds.tabs import FAILED
 from hitl.rounds.walk import UNREADABLE, Walk
-from hitl.rounds.workforce import states
+from hitl.rounds.workforce import standings, states
 from hitl.sampling.why import explain
 from hitl.types import Annotation, Pick, Resolution
 
@@ -82,6 +84,7 @@ def history(walk: Walk, status: Status, now: str, *, whole: bool = True) -> Hist
         stopping=stopping(rounds if whole else [], HEADLINE, plan.get("target"), walk.rng(len(rounds), "stopping")),
     )
     if whole:
+        told["workforce"] = WorkforceRow(people=standings(walk), mixed_up=mixed_up(walk))
         told["rulings"] = rulings(walk, now)
         reads = {name: one.languages for name, one in states(walk.ledger).items() if one.languages}
         told["routing"] = routing(walk, now, reads)

@@ -180,6 +180,7 @@ def _standing(worker: Worker, answers: int, known: Sequence[Known], asked: Asked
         audit_rate=audit_rate(worker.status, right, len(known), at_least=asked.at_least),
         proposal=proposal,
         why=why,
+        moves=decisions(worker),
     )
 
 

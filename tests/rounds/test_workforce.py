@@ -1,7 +1,9 @@
 """People of a whole campaign: proposals from planted answers, decisions on record, and one person's data."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -9,7 +11,10 @@ import hitl
 from hitl.demo.stream import generate
 from hitl.errors import WorkforceError
 from hitl.rounds import personal
+from hitl.rounds.confusions import confusions, mixed_up
+from hitl.rounds.learn import settle_now
 from hitl.rounds.workforce import Asked, decisions, known_answers, move, standings, states
+from hitl.types import Pull
 from hitl.workforce.grounds import Grounds
 from hitl.workforce.simulated import Reviewer
 
@@ -37,6 +42,19 @@ def campaign(tmp_path_factory, new_stand):
 
 def by_worker(campaign, **asked):
     return {row["worker"]: row for row in standings(campaign.walk, Asked(**asked))}
+
+
+def test_confusion_matrices_find_the_error_that_was_planted(campaign):
+    found = confusions(campaign.walk)
+    good, poor = found["w-good"][0], found["w-poor"][0]
+    assert good.labels == campaign.walk.policy.names
+    assert (good.low <= good.value).all()
+    assert (good.value <= good.high).all()
+    assert good.value.sum(axis=1) == pytest.approx(np.ones(len(good.labels)))
+    assert np.diagonal(good.value).mean() > np.diagonal(poor.value).mean()
+    errors = mixed_up(campaign.walk)
+    assert "w-good" not in errors
+    assert all(row["truth"] != row["answer"] and row["share"]["low"] >= 0.02 for row in errors["w-poor"])
 
 
 def test_the_record_proposes_and_a_named_person_decides(campaign):
@@ -86,3 +104,15 @@ def test_one_persons_data_is_handed_out_and_made_nobodys(campaign):
     assert "w-poor" not in campaign.report().read_text()
     with pytest.raises(WorkforceError, match="nothing on record names 'w-poor'"):
         personal.data(walk, "w-poor")
+
+
+def test_who_is_stopped_and_goes_on_leaves_their_tasks_open(campaign):
+    [task] = [one for one in campaign.ledger.tasks() if not one.queue][:1]
+    mine = next(one for one in campaign.ledger.annotations() if one.worker == "w-good" and one.task_key == task.key)
+    assert task.key not in campaign.ledger.unanswered()
+    move(campaign.ledger, "w-good", "suspended", BY)
+    late = replace(mine, submitted="2999-01-01T00:00:00+00:00", revision=mine.revision + 1)
+    with campaign.ledger.transaction() as writer:
+        writer.mirror(Pull((late,), "later"))
+    assert task.key in campaign.ledger.unanswered()
+    assert mine.id not in {at for one in settle_now(campaign.walk) for at in one.annotations}
