@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SERVER := .venv-server
-BENCHMARKS := pool.py ledger.py throughput.py loop.py challenges.py models.py faults.py kills.py audit_labels.py coverage.py workforce.py setup.py
+BENCHMARKS := pool.py ledger.py throughput.py loop.py challenges.py models.py faults.py kills.py audit_labels.py coverage.py workforce.py people.py setup.py
 BESIDE_PEERS := label_efficiency.py selection_speed.py flood.py truth_inference.py
 
 # uv reads its own name for local wheels; an empty value is harmless.

@@ -242,7 +242,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
-    campaigns, runs, fits = (60, 12, 4) if options.quick else (1_000, 100, 20)
+    campaigns, runs, fits = (60, 12, 4) if options.quick else (400, 60, 12)
     begun = time.perf_counter()
     alarms = {
         name: Alarms.of(shift, campaigns, 1_000_000 * at) for at, (name, shift) in enumerate(SHIFTS.items(), start=1)

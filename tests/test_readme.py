@@ -65,7 +65,8 @@ def test_every_hitl_command_runs(command, tmp_path, monkeypatch):
     called = [arguments[1:] for arguments in COMMANDS if arguments[0] == "hitl"]
     assert [arguments[0] for arguments in called] == [
         *["init", "doctor", "run", "status", "pull", "rescore", "report"],
-        *["tampering", "thresholds", "transparency", "doctor", "serve", "match", "export"],
+        *["tampering", "people", "quarantine", "dispute", "qa", "ops"],
+        *["thresholds", "transparency", "doctor", "serve", "match", "export"],
     ]
     encoder = tiny_text_encoder(tmp_path / "encoder")
     for arguments in called:
