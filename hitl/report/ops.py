@@ -43,6 +43,7 @@ def planning(history: History) -> View | None:
         "gains": [_gain(row) for row in told["gains"][-MOST_GAINS:]],
         "label": told["cost_a_label"] if known(told["cost_a_label"]["value"]) else told["hours_a_label"],
         "priced": known(told["cost_a_label"]["value"]),
+        "hour": history["plan"].get("cost_per_hour"),
     }
 
 

@@ -30,7 +30,7 @@ def hours_a_point(hours: float, gain: Estimate) -> Estimate:
     >>> print(hours_a_point(12.0, Estimate("macro_f1", 0.06, 0.02, 0.10, 200)))
     hours_a_point 2.000 [1.200, 6.000] (n=200)
     >>> print(hours_a_point(12.0, Estimate("macro_f1", 0.06, -0.02, 0.14, 200)))
-    hours_a_point unknown: the interval of the gain holds 0: whether these hours bought any is not known
+    hours_a_point unknown: the gain's interval holds 0: it may be none
     """
     found = Estimate("hours_a_point", float("nan"), 0.0, float("inf"), gain.n)
     if np.isnan(gain.value):
@@ -39,7 +39,7 @@ def hours_a_point(hours: float, gain: Estimate) -> Estimate:
         return replace(found, method="the model lost: its interval lies below 0")
     if gain.low <= 0:
         least = hours * POINT / gain.high if gain.high > 0 else float("inf")
-        why = "the interval of the gain holds 0: whether these hours bought any is not known"
+        why = "the gain's interval holds 0: it may be none"
         return replace(found, low=least, method=why)
     ends = (hours * POINT / part for part in (gain.value, gain.high, gain.low))
     value, low, high = ends
