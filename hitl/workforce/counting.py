@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from hitl.history import EventRow
-from hitl.types import Annotation
+from hitl.types import Annotation, Worker
 from hitl.workforce import lifecycle, quarantine
 
 
@@ -30,15 +30,23 @@ def uncounted(annotations: Sequence[Annotation], events: Events) -> frozenset[st
     >>> sorted(uncounted(said, lambda *kinds: [event] if event["kind"] in kinds else []))
     ['12']
     """
-    held = quarantine.in_force(quarantine.fold(events(*quarantine.KINDS)))
+    held, stopped = _held(events), _stopped(events)
     gone = quarantine.set_aside(annotations, held, quarantine.last_edits(events(*quarantine.EDITED))) if held else ()
-    people = lifecycle.fold(events(*lifecycle.KINDS))
-    return frozenset(gone).union(one.id for one in annotations if not lifecycle.counted(one, people))
+    late = (one.id for one in annotations if not lifecycle.counted(one, stopped)) if stopped else ()
+    return frozenset(gone).union(late)
 
 
 def concerned(events: Events) -> frozenset[str]:
     """Pseudonyms of those who may have answers that count for nothing."""
-    held = quarantine.in_force(quarantine.fold(events(*quarantine.KINDS)))
-    people = lifecycle.fold(events(*lifecycle.KINDS)).values()
-    stopped = (one.id for one in people if any(move.after in lifecycle.STOPPED for move in one.moves))
-    return frozenset(one.worker for one in held).union(stopped)
+    return frozenset(one.worker for one in _held(events)).union(_stopped(events))
+
+
+def _held(events: Events) -> tuple[quarantine.Quarantine, ...]:
+    return quarantine.in_force(quarantine.fold(events(*quarantine.KINDS)))
+
+
+def _stopped(events: Events) -> dict[str, Worker]:
+    """Those whose work was ever stopped."""
+    people = lifecycle.fold(events(*lifecycle.KINDS))
+    ever = (one for one in people.values() if any(move.after in lifecycle.STOPPED for move in one.moves))
+    return {one.id: one for one in ever}
