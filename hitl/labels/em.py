@@ -41,44 +41,46 @@ class _Answers:
 
     blocks: tuple[tuple[slice, Any], ...]
     answered: Bools  # (t,)
-    open: Bools  # (t,) answered, and not known
+    open: Floats  # (t,) 1 where answered, and not known
     known: Bools  # (t,)
 
     @classmethod
     def of(cls, table: AnswerTable) -> _Answers:
         counts = table.counts
         answered = np.diff(counts.indptr) > 0
-        return cls(tuple(_sliced(counts)), answered, answered & ~table.known, table.known)
+        return cls(tuple(_sliced(counts)), answered, (answered & ~table.known).astype(np.float64), table.known)
 
     def count(self, beliefs: Floats) -> Floats:
         """Expected counts (w, truth, answer), as the sum over tasks of beliefs (t, k); O(m k)."""
         return _by_person(sum(part.T @ beliefs[rows] for rows, part in self.blocks))
 
-    def classes(self, beliefs: Floats, seen: float) -> Floats:
-        """How frequent the truths are, by the open tasks and those `seen` before; gold is no sample of them."""
-        found = np.round(self.open.astype(np.float64) @ beliefs, 10) + seen
-        return np.asarray(found / found.sum())
-
-    def weigh(self, confusions: Floats, classes: Floats, beliefs: Floats) -> tuple[Floats, float]:
+    def weigh(self, confusions: Floats, classes: Floats, beliefs: Floats) -> tuple[Floats, Floats, float]:
         """Write what the answers make of the tasks into `beliefs` (t, k), known tasks left alone.
 
-        Gives the expected counts under them, and the log-likelihood of the answers. O(m k + t k).
+        Gives the expected counts under them, how many open tasks are of each truth (k,), and the log-likelihood of the
+        answers. O(m k + t k).
         """
         w, k, _ = confusions.shape
         told = np.log(confusions).transpose(0, 2, 1).reshape(w * k, k)
-        log_classes, counts, likelihood = np.log(classes), np.zeros((w * k, k)), 0.0
+        log_classes, likelihood = np.log(classes)[:, None], 0.0
+        counts, found = np.zeros((w * k, k)), np.zeros(k)
         for rows, part in self.blocks:
-            joint = part @ told
+            # Labels in rows: numpy takes sums and maxima of few long rows twenty times as fast as of many short ones.
+            joint = np.ascontiguousarray((part @ told).T)
             joint += log_classes
-            top = joint.max(axis=1, keepdims=True)
+            top = joint.max(axis=0)
             joint -= top
             np.exp(joint, out=joint)
-            total = joint.sum(axis=1, keepdims=True)
+            total = joint.sum(axis=0)
             joint /= total
             likelihood += float((top + np.log(total))[self.answered[rows]].sum())
-            np.copyto(beliefs[rows], joint, where=~self.known[rows, None])
+            if self.known[rows].any():
+                np.copyto(beliefs[rows], joint.T, where=~self.known[rows, None])
+            else:
+                beliefs[rows] = joint.T
             counts += part.T @ beliefs[rows]
-        return _by_person(counts), likelihood
+            found += joint @ self.open[rows]
+        return _by_person(counts), found, likelihood
 
 
 def settle_by(
@@ -115,14 +117,20 @@ def _learn(
     beliefs, last = hold(table, shares(table)), -np.inf
     if any(worker in start for worker in table.workers):
         answers.weigh(_started(model, table, start), np.full(k, 1.0 / k), beliefs)
-    confusions, classes = model.confusions(answers.count(beliefs)), answers.classes(beliefs, model.seen)
+    confusions, classes = model.confusions(answers.count(beliefs)), _frequency(answers.open @ beliefs, model.seen)
     for _ in range(steps):
-        counts, likelihood = answers.weigh(confusions, classes, beliefs)
-        confusions, classes = model.confusions(counts), answers.classes(beliefs, model.seen)
+        counts, found, likelihood = answers.weigh(confusions, classes, beliefs)
+        confusions, classes = model.confusions(counts), _frequency(found, model.seen)
         if abs(likelihood - last) <= tolerance * len(table):
             break
         last = likelihood
     return beliefs, confusions
+
+
+def _frequency(found: Floats, seen: float) -> Floats:
+    """How frequent truths are, by the open tasks of each and those `seen` before; gold is no sample of them."""
+    counted = np.round(found, 10) + seen
+    return np.asarray(counted / counted.sum())
 
 
 def _started(model: ErrorModel, table: AnswerTable, start: Mapping[str, Floats]) -> Floats:
