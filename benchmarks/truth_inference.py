@@ -106,6 +106,9 @@ def invented(tasks: int, answers: int, workers: int = 500, k: int = 5, seed: int
 
 def timed_ours(tasks: int, answers: int, steps: int) -> tuple[float, np.ndarray, float]:
     """Seconds to settle a table of codes, the beliefs, and the share right; `steps` without a prior, or 0 for ours."""
+    import scipy.sparse
+    import scipy.special  # noqa: F401  imports are timed on neither side
+
     task, worker, label, truth = invented(tasks, answers)
     names = (tuple(map(str, range(tasks))), tuple(map(str, range(500))), tuple(map(str, range(5))))
     by = DawidSkene(right=0.0, error=1e-10, seen=1e-10, tolerance=0.0, steps=steps) if steps else DawidSkene()
