@@ -18,6 +18,7 @@ from hitl.metrics.tampering import KINDS, tampering
 from hitl.rounds.brief import brief
 from hitl.rounds.collect import unanswered
 from hitl.rounds.confusions import mixed_up
+from hitl.rounds.next_steps import about_people, next_steps, unreadable
 from hitl.rounds.ops import ops
 from hitl.rounds.people import people
 from hitl.rounds.qa import qa
@@ -25,8 +26,7 @@ from hitl.rounds.round import Status
 from hitl.rounds.routed import routing
 from hitl.rounds.rulings import rulings
 from hitl.rounds.stopping import left_over, stopping
-from hitl.rounds.tabs import FAILED
-from hitl.rounds.walk import UNREADABLE, Walk
+from hitl.rounds.walk import Walk
 from hitl.rounds.workforce import standings, states
 from hitl.sampling.why import explain
 from hitl.types import Annotation, Pick, Resolution
@@ -55,7 +55,7 @@ def history(walk: Walk, status: Status, now: str, *, whole: bool = True) -> Hist
         generated=now,
         state=status.state,
         status=status.sentence,
-        next_steps=list(_next_steps(walk, status, rounds)),
+        next_steps=next_steps(walk, status, rounds),
         policy={
             "name": policy.name,
             "version": policy.version,
@@ -70,7 +70,7 @@ def history(walk: Walk, status: Status, now: str, *, whole: bool = True) -> Hist
             "languages": _counts(pool.codes("language")),
             "regions": _counts(pool.codes("region")),
             "fingerprint": pool.fingerprint,
-            "unreadable": _unreadable(walk),
+            "unreadable": unreadable(walk),
         },
         model={"kind": walk.model.kind, **walk.model.options()},
         plan=plan,
@@ -86,82 +86,10 @@ def history(walk: Walk, status: Status, now: str, *, whole: bool = True) -> Hist
     if whole:
         told["workforce"] = WorkforceRow(people=standings(walk), mixed_up=mixed_up(walk))
         told["rulings"] = rulings(walk, now)
+        told["next_steps"] += about_people(told["workforce"], told["rulings"])
         reads = {name: one.languages for name, one in states(walk.ledger).items() if one.languages}
         told["routing"] = routing(walk, now, reads)
     return told
-
-
-def _next_steps(walk: Walk, status: Status, rounds: Sequence[RoundRow]) -> list[str]:
-    steps = []
-    if status.state == "waiting":
-        left = status.tasks - status.tasks_done
-        where = walk.ledger.project or "the project"
-        steps.append(f"{left:,} tasks wait for people in {where}; call `hitl run` again when they are answered.")
-    elif status.state in ("empty", "running"):
-        steps.append("Call `hitl run` to go on.")
-    unreadable = _unreadable(walk)
-    if unreadable:
-        steps.append(
-            f"Items that the model could not read: {unreadable:,}. They are not picked, and no figure counts them; "
-            f"{UNREADABLE} in the campaign's folder says why."
-        )
-    steps += _amiss(walk)
-    return steps + (_after(rounds[-1], status.state == "done") if rounds else [])
-
-
-def _amiss(walk: Walk) -> list[str]:
-    """What people could not be asked, or shown, as the plan has it."""
-    steps = []
-    broken = len(walk.broken())
-    if broken:
-        steps.append(
-            f"Items that people could not be shown: {broken:,}. They are not asked, and no figure counts them; "
-            f"{UNREADABLE} in the campaign's folder says why."
-        )
-    picked = [walk.ledger.step(row["round"], "select") for row in walk.ledger.rounds()]
-    missing = next((int(output.get("gold_missing", 0)) for output in reversed(picked) if output), 0)
-    if missing:
-        steps.append(
-            f"Gold items that the last round lacks: {missing:,}. All others were asked: add known labels to the column "
-            f"`{walk.plan.gold_column}` of a new pool, or lower `plan.gold`."
-        )
-    untidy = walk.ledger.events(FAILED)
-    if untidy:
-        steps.append(
-            f"The tabs of the project could not be set up ({untidy[0]['detail']['why']}); nothing else hangs on them."
-        )
-    return steps
-
-
-def _unreadable(walk: Walk) -> int:
-    """Items that the model could not read when the last round was picked."""
-    picked = [walk.ledger.step(row["round"], "select") for row in walk.ledger.rounds()]
-    return next((int(output.get("unreadable", 0)) for output in reversed(picked) if output), 0)
-
-
-def _after(last: RoundRow, done: bool) -> list[str]:
-    """What the last round suggests."""
-    steps = []
-    if last["unresolved"] and last["state"] == "done":
-        steps.append(
-            f"Unresolved items in round {last['round']}: {last['unresolved']:,}. People disagree or were unsure; "
-            "look whether the policy covers them."
-        )
-    unseen = [row["label"] for row in last["benchmark"] if row["name"] == "recall" and not row["n"]]
-    if unseen:
-        steps.append(
-            f"The benchmark holds no item of {', '.join(unseen)}, so its macro-F1 says nothing of them: read the audit."
-        )
-    if last["outs"].get("no_policy"):
-        steps.append(f"Answers that no policy fits: {last['outs']['no_policy']:,}. They show its gaps.")
-    if done and last["comparison"]:
-        helped = last["comparison"]["verdict"] == "helped"
-        steps.append(
-            "The last round still helped: raise `plan.rounds` to go on."
-            if helped
-            else "The benchmark sees no gain in the last round: look at the labels with the widest intervals."
-        )
-    return steps
 
 
 def _label(label: Any) -> LabelRow:

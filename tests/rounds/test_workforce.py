@@ -13,6 +13,7 @@ from hitl.errors import WorkforceError
 from hitl.rounds import personal
 from hitl.rounds.confusions import confusions, mixed_up
 from hitl.rounds.learn import settle_now
+from hitl.rounds.next_steps import about_people
 from hitl.rounds.workforce import Asked, decisions, known_answers, move, standings, states
 from hitl.types import Pull
 from hitl.workforce.grounds import Grounds
@@ -67,6 +68,8 @@ def test_the_record_proposes_and_a_named_person_decides(campaign):
     assert poor["gold"]["misses"] == sum(not one.right for one in said["w-poor"] if one.queue != "exam") > 0
     assert (good["gate"], poor["gate"]) == ("active", "refuse")
     assert good["audit_rate"] < poor["audit_rate"]
+    told = {**campaign.history()["workforce"], "people": list(rows.values())}
+    assert "proposes a decision: 1." in about_people(told, campaign.history()["rulings"])[0]
     assert states(campaign.ledger) == {}
     assert move(campaign.ledger, "w-poor", "suspended", BY).status == "suspended"
     with pytest.raises(WorkforceError, match="suspended and becomes active by a ruling only"):
