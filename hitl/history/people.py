@@ -36,7 +36,7 @@ class PersonRow(TypedDict):
     answers: int  # labels or an out; the exam's are apart
     reviews: int  # of these, given as a senior
     skips: int
-    set_aside: int  # of these, in quarantine now: they count for nothing
+    set_aside: int  # of these, in quarantine, or given while work was stopped: they count for nothing
     unconfirmed: int  # written or changed by somebody else, and not counted
     outs: dict[str, int]
     seconds: EstimateRow  # median of active seconds an answer

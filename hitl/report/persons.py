@@ -50,7 +50,7 @@ def _person(person: PersonRow, by_round: Sequence[tuple[RoundRow, dict[str, Work
     if person["unconfirmed"]:
         remarks.append(f"{person['unconfirmed']:,} not counted: touched by another")
     if person.get("set_aside"):
-        remarks.append(f"{person['set_aside']:,} set aside in quarantine")
+        remarks.append(f"{person['set_aside']:,} set aside: by a quarantine, or given when stopped")
     if person["reviews"]:
         remarks.append(f"{person['reviews']:,} as a senior")
     return {
