@@ -52,7 +52,7 @@ def covered(rng, runs, correlation=0.6, error=0.03, **fixed):
     return np.mean(hits, axis=0)
 
 
-@pytest.mark.slow
+@pytest.mark.simulation
 @pytest.mark.parametrize("rounds", [5, 12])
 def test_intervals_hold_at_their_nominal_rate_over_the_family(rounds: int) -> None:
     rates = covered(np.random.default_rng(rounds), 500, rounds=rounds)
