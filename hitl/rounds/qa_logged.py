@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from hitl.rounds.decisions import DECIDERS, DecisionLog, codes_in
 from hitl.rounds.qa_decisions import ACT, KINDS, REVIEW, Decisions, coded, languages
 from hitl.rounds.walk import Walk
 from hitl.types import Ints
+from hitl.types.times import without_zone
 
 
 def logged_decisions(walk: Walk, path: str | Path, now: str) -> Decisions:
@@ -26,8 +26,7 @@ def logged_decisions(walk: Walk, path: str | Path, now: str) -> Decisions:
     one, and `automated` otherwise. Raises `DataError` where it is no such log, or says who somebody is.
     """
     categories = tuple(label.name for label in walk.policy.labels if label.violating)
-    until = datetime.fromisoformat(now).astimezone(UTC).replace(tzinfo=None).isoformat()
-    log = DecisionLog.load(path, categories, until)
+    log = DecisionLog.load(path, categories, without_zone(now))
     words = log.words
     if as_mask(pc.match_substring(words["by"], "@")).any():
         raise DataError(f"{path}, column by: holds e-mail addresses, and the record pseudonyms only; replace them")

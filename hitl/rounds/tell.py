@@ -84,7 +84,7 @@ def history(walk: Walk, status: Status, now: str, *, whole: bool = True) -> Hist
         stopping=stopping(rounds if whole else [], HEADLINE, plan.get("target"), walk.rng(len(rounds), "stopping")),
     )
     if whole:
-        told["workforce"] = WorkforceRow(people=standings(walk), mixed_up=mixed_up(walk))
+        told["workforce"] = WorkforceRow(people=standings(walk, annotations=said), mixed_up=mixed_up(walk))
         told["rulings"] = rulings(walk, now)
         told["next_steps"] += about_people(told["workforce"], told["rulings"])
         reads = {name: one.languages for name, one in states(walk.ledger).items() if one.languages}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from hitl.rounds.judged import Judged, Measured
 from hitl.rounds.logged import Cell, Logged
 from hitl.rounds.walk import Walk
 from hitl.types import Estimate
+from hitl.types.times import without_zone
 
 _UNLOGGED = "not recorded here; give a log of decisions"
 _SHOWN = ("audited", "accuracy", "precision", "recall", "false_positive_rate")
@@ -44,7 +44,9 @@ def transparency(walk: Walk, now: str, log: str | Path | None = None, number: in
         )
     categories = _categories(walk)
     logged = (
-        None if log is None else Logged.of(DecisionLog.load(log, categories, _utc(now)), walk.pool, found, categories)
+        None
+        if log is None
+        else Logged.of(DecisionLog.load(log, categories, without_zone(now)), walk.pool, found, categories)
     )
     rows = [row for period in wanted for row in _period(walk, period, logged, found.index(period))]
     return TransparencyTable(
@@ -190,10 +192,6 @@ def _categories(walk: Walk) -> tuple[str, ...]:
     versions: Mapping[str, str] = walk.ledger.policies()
     policies = [walk.policy, *(Policy.parse(text, f"policy v{name}") for name, text in versions.items())]
     return tuple(dict.fromkeys(one.name for policy in policies for one in policy.labels if one.violating))
-
-
-def _utc(now: str) -> str:
-    return datetime.fromisoformat(now).astimezone(UTC).replace(tzinfo=None).isoformat()
 
 
 def _read(log: DecisionLog) -> LogRow:

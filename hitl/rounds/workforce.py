@@ -47,10 +47,15 @@ def homes_of(roster: Mapping[str, Worker]) -> dict[Home, dict[str, str]]:
     }
 
 
-def workers(ledger: Ledger) -> dict[str, Worker]:
-    """Pseudonym → the worker, of everybody who is on the roster or has answered; in their order. O(annotations)."""
+def workers(ledger: Ledger, annotations: Iterable[Annotation] | None = None) -> dict[str, Worker]:
+    """Pseudonym → the worker, of everybody who is on the roster or has answered; in their order. O(annotations).
+
+    `annotations` are all there are, read anew when left out.
+    """
     known = states(ledger)
-    names = sorted(known.keys() | {one.worker for one in ledger.annotations()})
+    names = sorted(
+        known.keys() | {one.worker for one in (ledger.annotations() if annotations is None else annotations)}
+    )
     return {name: known.get(name, Worker(name)) for name in names}
 
 
@@ -133,10 +138,15 @@ def known_answers(walk: Walk, annotations: Iterable[Annotation]) -> dict[str, li
     return {worker: sorted(said, key=lambda one: one.at) for worker, said in found.items()}
 
 
-def standings(walk: Walk, asked: Asked | None = None) -> list[StandingRow]:
-    """A row a person, in the order of their pseudonyms: where they stand, and what their record proposes."""
+def standings(
+    walk: Walk, asked: Asked | None = None, annotations: Sequence[Annotation] | None = None
+) -> list[StandingRow]:
+    """A row a person, in the order of their pseudonyms: where they stand, and what their record proposes.
+
+    `annotations` are all there are, read anew when left out.
+    """
     asked = asked or Asked()
-    annotations = walk.ledger.annotations()
+    annotations = walk.ledger.annotations() if annotations is None else annotations
     answered: dict[str, int] = {}
     exam = {task.key for task in walk.ledger.tasks() if task.queue == "exam"}
     for key, said in voices(annotations).items():
@@ -145,16 +155,17 @@ def standings(walk: Walk, asked: Asked | None = None) -> list[StandingRow]:
     known = known_answers(walk, annotations)
     return [
         _standing(worker, answered.get(name, 0), known.get(name, ()), asked)
-        for name, worker in workers(walk.ledger).items()
+        for name, worker in workers(walk.ledger, annotations).items()
     ]
 
 
 def audit_rates(walk: Walk) -> dict[str, float]:
     """Worker → the share of their answers to look at again, of everybody who is known. O(annotations + tasks)."""
-    known = known_answers(walk, walk.ledger.annotations())
+    annotations = walk.ledger.annotations()
+    known = known_answers(walk, annotations)
     return {
         name: audit_rate(worker.status, sum(one.right for one in known.get(name, ())), len(known.get(name, ())))
-        for name, worker in workers(walk.ledger).items()
+        for name, worker in workers(walk.ledger, annotations).items()
     }
 
 

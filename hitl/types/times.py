@@ -20,6 +20,15 @@ def utc(text: str) -> datetime:
         raise ValueError(f"{text!r} lies beyond the calendar") from None
 
 
+def without_zone(text: str) -> str:
+    """The time in UTC as text that names no zone; raises `ValueError` for text that is none.
+
+    >>> without_zone("2026-03-02T12:00:00+02:00")
+    '2026-03-02T10:00:00'
+    """
+    return utc(text).replace(tzinfo=None).isoformat()
+
+
 def seconds_since_1970(text: str) -> float:
     """The time as a number; NaN where it is none.
 
